@@ -1,0 +1,62 @@
+"""What every end-to-end test stands on: it runs in a disposable copy, it ends, and it does not skip in silence."""
+
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS / "harness"))
+
+import skips  # noqa: E402  (beside copy.sh)
+
+DEFAULT_TIMEOUT = 120           # seconds, for one test with its fixtures; @pytest.mark.timeout(N) sets another
+ALLOWED_SKIPS = skips.read(TESTS / "skips.txt")
+
+
+class TimedOut(BaseException):
+    """Not an Exception: a test's own `except Exception` must not swallow it."""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timeout(seconds): how long this test may take, fixtures included")
+    # These tests create users, write /etc and start servers.
+    if os.environ.get("PANDORA_GATE_COPY") != "1" or not os.path.exists("/run/pandora-gate-copy"):
+        pytest.exit("tests/e2e runs only in a disposable copy of the machine: tests/harness/copy.sh", returncode=3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    mark = item.get_closest_marker("timeout")
+    seconds = mark.args[0] if mark else DEFAULT_TIMEOUT
+
+    def expire(_signal, _frame):
+        # Once more later: the clean-up of the test may hang as well.
+        signal.alarm(DEFAULT_TIMEOUT)
+        raise TimedOut(f"no end after {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Leaves the nodeid in the JUnit file, and makes a failure of each skip that tests/skips.txt does not list."""
+    if ("nodeid", item.nodeid) not in item.user_properties:
+        item.user_properties.append(("nodeid", item.nodeid))
+    result = yield
+    report = result.get_result()
+    report.user_properties = list(item.user_properties)
+    if report.skipped and item.nodeid not in ALLOWED_SKIPS:
+        said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{said}\nskipped, but tests/skips.txt does not list {item.nodeid}"
+        if hasattr(report, "wasxfail"):
+            del report.wasxfail
