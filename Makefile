@@ -1,0 +1,190 @@
+# pandora-gate: one Makefile. `make help` lists the targets.
+#
+# Layout rule: lib/* are static libraries, dependencies point one way
+# (base <- keyring <- audit <- spool); each program links lib/ and itself.
+
+CXX      ?= g++
+CXXFLAGS ?= -O2 -g
+LDFLAGS  ?=
+# Link the C++ runtime and the login path's libraries statically: shared libraries are most of the start cost.
+STATIC   ?= 1
+SAN      ?= 0
+# Warnings are errors in `check`; a packager with another compiler may say WERROR=0.
+WERROR   ?= 0
+
+PREFIX     ?= /usr
+SBINDIR    ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+MULTIARCH  := $(shell $(CXX) -print-multiarch 2>/dev/null)
+PAMDIR     ?= $(if $(MULTIARCH),/lib/$(MULTIARCH)/security,/lib64/security)
+SYSCONFDIR ?= /etc
+STATEDIR   ?= /var/lib/pandora-gate
+
+BUILD    ?= build
+ifeq ($(SAN),1)
+O        := $(BUILD)/san
+else
+O        := $(BUILD)
+endif
+
+VERSION  := $(shell sed -n 's/^## \([0-9][0-9.]*\).*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast -Wcast-qual \
+        -Wformat=2 -Wundef -Wnon-virtual-dtor -Woverloaded-virtual -Wduplicated-cond -Wlogical-op \
+        -Wuseless-cast -Wmissing-declarations
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIC -fvisibility=hidden -fno-gnu-unique
+LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed -Wl,--gc-sections
+ifeq ($(SAN),1)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+SANFLAGS :=
+HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+DEFS := -DGATE_VERSION='"$(VERSION)"' -DGATE_LIBEXECDIR='"$(LIBEXECDIR)/pandora-gate"' \
+        -DGATE_SYSCONFDIR='"$(SYSCONFDIR)/pandora-gate"' -DGATE_STATEDIR='"$(STATEDIR)"' \
+        -DOPENSSL_API_COMPAT=0x10100000L -D_GNU_SOURCE
+ALLCXX = $(CXX) -std=c++2b -I. $(DEFS) $(WARN) $(HARDEN) -ffunction-sections -fdata-sections $(CPPFLAGS) $(CXXFLAGS) $(SANFLAGS)
+ALLLD  = $(CXX) $(CXXFLAGS) $(SANFLAGS) $(LDHARDEN) $(LDFLAGS)
+
+# --- libraries the login path stands on: static where that is asked for and possible -----------------
+ifeq ($(STATIC)$(SAN),10)
+RUNTIME := -static-libstdc++ -static-libgcc
+L_XXHASH := -l:libxxhash.a
+L_CAP    := -l:libcap.a
+L_CRYPTO := -l:libcrypto.a
+else
+RUNTIME  :=
+L_XXHASH := -lxxhash
+L_CAP    := -lcap
+L_CRYPTO := -lcrypto
+endif
+
+# V=1 shows the commands.
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+say = @printf '  %-5s %s\n' $(1) $(2)
+
+# --- sources -----------------------------------------------------------------------------------------
+LIBS := base keyring audit spool sandbox
+lib_src  = $(wildcard lib/$(1)/*.cpp)
+objs     = $(patsubst %.cpp,$(O)/obj/%.o,$(1))
+archives = $(patsubst %,$(O)/lib%.a,$(1))
+
+AUTHKEYS_SRC := $(wildcard authkeys_cmd/*.cpp)
+DROP_SRC     := $(wildcard forcecmd/*.cpp forcecmd/*/*.cpp forcecmd/*/*/*.cpp)
+CTL_SRC      := $(wildcard gatectl/*.cpp gatectl/*/*.cpp)
+PAM_SRC      := $(wildcard pam_pandora/*.cpp)
+UNIT_SRC     := $(wildcard tests/unit/test_*.cpp)
+PAMTEST_SRC  := $(wildcard tests/pam/test_*.cpp)
+PEER_SRC     := $(wildcard tests/bench/peers/*.c)
+
+PROGRAMS := $(O)/authkeys $(O)/drop $(O)/pandora-gate $(O)/pam_pandora.so
+UNIT_BIN := $(patsubst tests/unit/%.cpp,$(O)/tests/unit/%,$(UNIT_SRC))
+PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
+PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC))
+
+.PHONY: all check check-programs e2e bench fuzz deb install clean help format format-check man
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(PROGRAMS) ## build every program
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+$(O)/obj/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,$<)
+	$(Q)$(ALLCXX) -MMD -MP -c -o $@ $<
+
+define lib_rule
+$(O)/lib$(1).a: $(call objs,$(call lib_src,$(1)))
+	@rm -f $$@
+	$(Q)$(AR) rcsD $$@ $$^
+endef
+$(foreach l,$(LIBS),$(eval $(call lib_rule,$(l))))
+
+$(O)/authkeys: $(call objs,$(AUTHKEYS_SRC)) $(call archives,audit keyring base)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH)
+
+$(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox base)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_CRYPTO)
+
+$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,audit keyring base)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH)
+
+$(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base) pam_pandora/exports.map
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -shared $(RUNTIME) -Wl,--exclude-libs,ALL -Wl,--version-script=pam_pandora/exports.map \
+	    -Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(L_XXHASH) -lpam -lcrypto
+
+# --- tests -------------------------------------------------------------------------------------------
+# A unit test may use any library and, by name, objects of a program that hold no main().
+TEST_OBJS := $(call objs,$(filter-out %/main.cpp,$(AUTHKEYS_SRC) $(DROP_SRC) $(PAM_SRC)))
+$(O)/libundertest.a: $(TEST_OBJS)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+$(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto
+$(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -o $@ $(filter %.o %.a,$^) -lcmocka -lpamtest -lpam -lxxhash -lcrypto -ldl
+$(O)/tests/bench/%: tests/bench/peers/%.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -o $@ $<
+
+check-programs: all $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
+
+check: ## unit and PAM tests (no root needed), warnings are errors
+	$(MAKE) WERROR=1 check-programs
+	/usr/bin/python3 tests/run.py --build $(O) --only unit --only pam
+
+e2e: check-programs ## tests against the real sshd in a disposable copy of the machine (root)
+	/usr/bin/python3 tests/run.py --build $(O) --only e2e --only untouched
+
+bench: check-programs ## compare with peers; ONLY=area
+	/usr/bin/python3 tests/bench/bench.py --build $(O) $(if $(ONLY),--only $(ONLY))
+
+deb: ## Debian packages, into $(BUILD)/deb
+	sh debian/build-deb.sh $(BUILD)/deb
+
+format: ## rewrite the sources in the house's format
+	clang-format -i $$(git ls-files '*.cpp' '*.h')
+
+format-check: ## fail if a source is not in the house's format
+	clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h')
+
+install: all ## DESTDIR, PREFIX, LIBEXECDIR, PAMDIR, SYSCONFDIR
+	install -d $(DESTDIR)$(LIBEXECDIR)/pandora-gate $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PAMDIR)
+	install -d $(DESTDIR)$(SYSCONFDIR)/pandora-gate $(DESTDIR)$(STATEDIR) $(DESTDIR)$(DATADIR)/pandora-gate
+	install -m 0755 $(O)/authkeys $(O)/drop $(DESTDIR)$(LIBEXECDIR)/pandora-gate/
+	install -m 0755 $(O)/pandora-gate $(DESTDIR)$(SBINDIR)/
+	install -m 0644 $(O)/pam_pandora.so $(DESTDIR)$(PAMDIR)/
+	test -e $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml || \
+	    install -m 0644 conf/gate.toml $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml
+	cd conf && find . -type f -exec install -D -m 0644 '{}' '$(DESTDIR)$(DATADIR)/pandora-gate/{}' \;
+	install -D -m 0644 conf/sysusers.d/pandora-gate.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pandora-gate.conf
+	for m in doc/man/*.[1-8]; do \
+	    install -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+
+clean: ## remove the build directory
+	rm -rf $(BUILD)
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

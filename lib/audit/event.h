@@ -1,0 +1,61 @@
+// The event catalogue: every code that may stand in the audit trail. doc/audit.md describes each with its
+// fields; a test compares the two.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace gate::audit {
+
+enum class Event : std::uint8_t {
+    key_served,      // authkeys gave sshd a line (off by default: serving is not using)
+    key_refused,     // authkeys knows why it gave none
+    login_refused,   // pam_pandora: a rule said no
+    session_opened,  // pam_pandora: open_session of a managed account
+    session_closed,  // pam_pandora: close_session, with the duration
+    session_refused, // drop: the login may not use the sink
+    session_summary, // drop: what one session did
+    request_refused, // drop: something other than taking a file was asked for
+    drop_accepted,   // a file is in data_in
+    drop_ignored,    // a file nobody reads was taken and thrown away (.checksum)
+    drop_refused,    // a file was refused
+    drop_aborted,    // a file was begun and not finished
+    key_changed,     // pandora-gate keys: an administrator changed the store
+    keyring_published,
+};
+
+[[nodiscard]] constexpr std::string_view code(Event event) {
+    switch (event) {
+    case Event::key_served:
+        return "key.served";
+    case Event::key_refused:
+        return "key.refused";
+    case Event::login_refused:
+        return "login.refused";
+    case Event::session_opened:
+        return "session.opened";
+    case Event::session_closed:
+        return "session.closed";
+    case Event::session_refused:
+        return "session.refused";
+    case Event::session_summary:
+        return "session.summary";
+    case Event::request_refused:
+        return "request.refused";
+    case Event::drop_accepted:
+        return "drop.accepted";
+    case Event::drop_ignored:
+        return "drop.ignored";
+    case Event::drop_refused:
+        return "drop.refused";
+    case Event::drop_aborted:
+        return "drop.aborted";
+    case Event::key_changed:
+        return "key.changed";
+    case Event::keyring_published:
+        return "keyring.published";
+    }
+    return "unknown";
+}
+
+} // namespace gate::audit

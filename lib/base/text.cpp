@@ -1,0 +1,135 @@
+#include "lib/base/text.h"
+
+#include <array>
+#include <charconv>
+
+namespace gate {
+
+namespace {
+constexpr char k_hex[] = "0123456789abcdef";
+constexpr char k_b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+constexpr std::array<std::int8_t, 256> make_b64_values() {
+    std::array<std::int8_t, 256> table{};
+    table.fill(-1);
+    for (int i = 0; i < 64; ++i)
+        table[static_cast<unsigned char>(k_b64[i])] = static_cast<std::int8_t>(i);
+    return table;
+}
+constexpr auto k_b64_values = make_b64_values();
+} // namespace
+
+std::string escape_visible(std::string_view text, std::size_t cap) {
+    const bool cut = text.size() > cap;
+    if (cut)
+        text = text.substr(0, cap);
+    std::string out;
+    out.reserve(text.size() + 4);
+    for (const char c : text) {
+        const auto u = static_cast<unsigned char>(c);
+        if (u >= 0x20 && u <= 0x7e && c != '\\') {
+            out += c;
+        } else {
+            out += "\\x";
+            out += k_hex[u >> 4];
+            out += k_hex[u & 15];
+        }
+    }
+    if (cut)
+        out += "...";
+    return out;
+}
+
+std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding) {
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    std::size_t i = 0;
+    for (; bytes.size() - i >= 3; i += 3) {
+        const unsigned v = (unsigned{bytes[i]} << 16) | (unsigned{bytes[i + 1]} << 8) | bytes[i + 2];
+        out += k_b64[v >> 18];
+        out += k_b64[(v >> 12) & 63];
+        out += k_b64[(v >> 6) & 63];
+        out += k_b64[v & 63];
+    }
+    const std::size_t rest = bytes.size() - i;
+    if (rest == 1) {
+        const unsigned v = unsigned{bytes[i]} << 16;
+        out += k_b64[v >> 18];
+        out += k_b64[(v >> 12) & 63];
+        if (padding)
+            out += "==";
+    } else if (rest == 2) {
+        const unsigned v = (unsigned{bytes[i]} << 16) | (unsigned{bytes[i + 1]} << 8);
+        out += k_b64[v >> 18];
+        out += k_b64[(v >> 12) & 63];
+        out += k_b64[(v >> 6) & 63];
+        if (padding)
+            out += '=';
+    }
+    return out;
+}
+
+std::optional<std::string> base64_decode_unpadded(std::string_view text) {
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    std::string out;
+    out.reserve(text.size() / 4 * 3 + 2);
+    unsigned acc = 0;
+    int bits = 0;
+    for (const char c : text) {
+        const int v = k_b64_values[static_cast<unsigned char>(c)];
+        if (v < 0)
+            return std::nullopt;
+        acc = ((acc << 6) | static_cast<unsigned>(v)) & 0xffffff;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            out += static_cast<char>(static_cast<unsigned char>((acc >> bits) & 0xff));
+        }
+    }
+    if ((acc & ((1U << bits) - 1)) != 0) // bits that encode nothing must be zero: one spelling per value
+        return std::nullopt;
+    return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+    if (text.size() % 4 != 0)
+        return std::nullopt;
+    for (int i = 0; i < 2 && text.ends_with('='); ++i)
+        text.remove_suffix(1);
+    return base64_decode_unpadded(text);
+}
+
+std::string hex_encode(std::span<const std::uint8_t> bytes) {
+    std::string out;
+    out.reserve(bytes.size() * 2);
+    for (const std::uint8_t b : bytes) {
+        out += k_hex[b >> 4];
+        out += k_hex[b & 15];
+    }
+    return out;
+}
+
+std::optional<std::uint64_t> parse_u64(std::string_view text) {
+    if (text.empty() || text.front() < '0' || text.front() > '9')
+        return std::nullopt;
+    std::uint64_t value = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (ec != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    return value;
+}
+
+void append_u64(std::string& out, std::uint64_t value) {
+    std::array<char, 20> buffer{};
+    const auto [end, ec] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+    out.append(buffer.data(), end);
+}
+
+void append_i64(std::string& out, std::int64_t value) {
+    std::array<char, 21> buffer{};
+    const auto [end, ec] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+    out.append(buffer.data(), end);
+}
+
+} // namespace gate

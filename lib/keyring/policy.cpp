@@ -1,0 +1,120 @@
+#include "lib/keyring/policy.h"
+
+#include "lib/keyring/tlv.h"
+
+#include <limits>
+#include <type_traits>
+
+namespace gate::keyring {
+
+namespace {
+
+// Tags are for ever: a number is never used again for something else.
+enum Tag : std::uint16_t {
+    k_account_user = 1,
+    k_spool_directory = 16,
+    k_spool_staging = 17,
+    k_spool_group = 18,
+    k_spool_mode = 19,
+    k_spool_durability = 20,
+    k_spool_staging_method = 21,
+    k_spool_min_free = 22,
+    k_spool_min_free_percent = 23,
+    k_drop_max_file_size = 32,
+    k_drop_session_files = 33,
+    k_drop_session_bytes = 34,
+    k_drop_idle_timeout = 35,
+    k_drop_session_timeout = 36,
+    k_audit_key_served = 48,
+};
+
+// One list of fields for both directions: what is written cannot differ from what is read.
+template<class P, class Visitor>
+void visit(P& p, Visitor&& v) {
+    v(k_account_user, p.account_user);
+    v(k_spool_directory, p.spool_directory);
+    v(k_spool_staging, p.spool_staging);
+    v(k_spool_group, p.spool_group);
+    v(k_spool_mode, p.spool_mode);
+    v(k_spool_durability, p.spool_durability);
+    v(k_spool_staging_method, p.spool_staging_method);
+    v(k_spool_min_free, p.spool_min_free);
+    v(k_spool_min_free_percent, p.spool_min_free_percent);
+    v(k_drop_max_file_size, p.drop_max_file_size);
+    v(k_drop_session_files, p.drop_session_files);
+    v(k_drop_session_bytes, p.drop_session_bytes);
+    v(k_drop_idle_timeout, p.drop_idle_timeout);
+    v(k_drop_session_timeout, p.drop_session_timeout);
+    v(k_audit_key_served, p.audit_key_served);
+}
+
+[[nodiscard]] Result<void> assign(const TlvField& field, std::string& target) {
+    if (field.value.find('\0') != std::string_view::npos)
+        return fail(Errc::damaged, "a text in the keyring holds a NUL");
+    target = field.value;
+    return {};
+}
+
+template<class T>
+requires(std::is_integral_v<T> || std::is_enum_v<T>)
+    [[nodiscard]] Result<void> assign(const TlvField& field, T& target) {
+    if constexpr (std::is_same_v<T, bool>) {
+        GATE_TRY(const std::uint64_t n, field.number_up_to(1));
+        target = n != 0;
+    } else if constexpr (std::is_enum_v<T>) {
+        GATE_TRY(const std::uint64_t n, field.number_up_to(255));
+        target = static_cast<T>(n);
+    } else {
+        GATE_TRY(const std::uint64_t n, field.number_up_to(std::numeric_limits<T>::max()));
+        target = static_cast<T>(n);
+    }
+    return {};
+}
+
+[[nodiscard]] Result<void> check_values(const Policy& p) {
+    const bool durability_known =
+        p.spool_durability >= Durability::full && p.spool_durability <= Durability::none;
+    const bool method_known =
+        p.spool_staging_method >= StagingMethod::automatic && p.spool_staging_method <= StagingMethod::named;
+    if (!durability_known || !method_known)
+        return fail(Errc::version, "the policy holds a value that this program does not know");
+    if (p.account_user.empty() || !p.spool_directory.starts_with('/') || !p.spool_staging.starts_with('/'))
+        return fail(Errc::damaged, "the policy lacks an account or a directory");
+    return {};
+}
+
+} // namespace
+
+std::string encode_policy(const Policy& policy) {
+    TlvWriter out;
+    visit(policy, [&out](Tag tag, const auto& value) {
+        using T = std::remove_cvref_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::string>)
+            out.bytes(tag, value);
+        else
+            out.number(tag, static_cast<std::uint64_t>(value));
+    });
+    return out.take();
+}
+
+Result<Policy> decode_policy(std::string_view bytes) {
+    Policy policy;
+    for (TlvReader in(bytes); !in.done();) {
+        GATE_TRY(const TlvField field, in.next());
+        bool known = false;
+        Result<void> outcome;
+        visit(policy, [&](Tag tag, auto& target) {
+            if (tag != field.tag)
+                return;
+            known = true;
+            outcome = assign(field, target);
+        });
+        if (!known)
+            return fail(Errc::version, "the policy holds a setting that this program does not know");
+        GATE_CHECK(outcome);
+    }
+    GATE_CHECK(check_values(policy));
+    return policy;
+}
+
+} // namespace gate::keyring

@@ -1,0 +1,108 @@
+#include "lib/keyring/record.h"
+
+#include "lib/base/text.h"
+#include "lib/keyring/tlv.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gate::keyring {
+
+namespace {
+
+// Tags are for ever: a number is never used again for something else.
+enum Tag : std::uint16_t {
+    k_id = 1,
+    k_state = 2,
+    k_type = 3,
+    k_blob = 4,
+    k_agent = 5, // repeated: 32 hexadecimal digits of md5, then the name
+    k_revoked_at = 6,
+    k_revoke_reason = 7,
+};
+
+constexpr std::string_view k_sha256_prefix = "SHA256:";
+constexpr std::size_t k_md5_hex = 32;
+
+[[nodiscard]] Result<void> apply(const TlvField& field, KeyRecord& r) {
+    switch (field.tag) {
+    case k_id:
+        r.id = field.value;
+        return {};
+    case k_state: {
+        GATE_TRY(const std::uint64_t n, field.number());
+        if (n != static_cast<std::uint64_t>(KeyState::active) &&
+            n != static_cast<std::uint64_t>(KeyState::revoked))
+            return fail(Errc::version, "a key has a state that this program does not know");
+        r.state = static_cast<KeyState>(n);
+        return {};
+    }
+    case k_type:
+        r.type = field.value;
+        return {};
+    case k_blob:
+        r.blob = field.value;
+        return {};
+    case k_agent:
+        if (field.value.size() <= k_md5_hex)
+            return fail(Errc::damaged, "an agent in the keyring has no name");
+        r.agents.push_back(
+            {std::string(field.value.substr(k_md5_hex)), std::string(field.value.substr(0, k_md5_hex))});
+        return {};
+    case k_revoked_at: {
+        GATE_TRY(const std::uint64_t n, field.number_up_to(INT64_MAX));
+        r.revoked_at = static_cast<std::int64_t>(n);
+        return {};
+    }
+    case k_revoke_reason:
+        r.revoke_reason = field.value;
+        return {};
+    default:
+        return fail(Errc::version, "a key has a field that this program does not know");
+    }
+}
+
+} // namespace
+
+Result<Fingerprint> parse_fingerprint(std::string_view text) {
+    if (!text.starts_with(k_sha256_prefix))
+        return fail(Errc::bad_input, "not a SHA256 fingerprint");
+    const auto raw = base64_decode_unpadded(text.substr(k_sha256_prefix.size()));
+    Fingerprint fp{};
+    if (!raw || raw->size() != fp.size())
+        return fail(Errc::bad_input, "not a SHA256 fingerprint");
+    std::memcpy(fp.data(), raw->data(), fp.size());
+    return fp;
+}
+
+std::string format_fingerprint(const Fingerprint& fingerprint) {
+    return std::string(k_sha256_prefix) + base64_encode(fingerprint, false);
+}
+
+std::string encode_record(const KeyRecord& r) {
+    TlvWriter out;
+    out.bytes(k_id, r.id);
+    out.number(k_state, static_cast<std::uint64_t>(r.state));
+    out.bytes(k_type, r.type);
+    out.bytes(k_blob, r.blob);
+    for (const Agent& agent : r.agents)
+        out.bytes(k_agent, agent.md5 + agent.name);
+    if (r.revoked_at > 0)
+        out.number(k_revoked_at, static_cast<std::uint64_t>(r.revoked_at));
+    if (!r.revoke_reason.empty())
+        out.bytes(k_revoke_reason, r.revoke_reason);
+    return out.take();
+}
+
+Result<KeyRecord> decode_record(std::string_view bytes) {
+    KeyRecord record;
+    for (TlvReader in(bytes); !in.done();) {
+        GATE_TRY(const TlvField field, in.next());
+        GATE_CHECK(apply(field, record));
+    }
+    if (record.id.empty() || record.type.empty() || record.blob.empty() || record.blob.size() > k_max_blob)
+        return fail(Errc::damaged, "a key in the keyring is incomplete");
+    return record;
+}
+
+} // namespace gate::keyring

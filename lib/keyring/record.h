@@ -1,0 +1,54 @@
+// One key as the login path sees it.
+#pragma once
+
+#include "lib/base/result.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gate::keyring {
+
+// SHA-256 of the key's wire-format blob: what OpenSSH prints as SHA256:<base64>.
+using Fingerprint = std::array<std::uint8_t, 32>;
+
+// "SHA256:" and unpadded base64, as sshd's %f gives it. Errors: bad_input (an MD5 fingerprint among them).
+[[nodiscard]] Result<Fingerprint> parse_fingerprint(std::string_view text);
+[[nodiscard]] std::string format_fingerprint(const Fingerprint& fingerprint);
+
+enum class KeyState : std::uint8_t {
+    active = 1,
+    revoked = 2, // a tombstone: kept so that the audit can name it
+};
+
+struct Agent {
+    std::string name;
+    std::string md5; // 32 lower-case hexadecimal digits of MD5(name): how newer agents name their files
+
+    bool operator==(const Agent&) const = default;
+};
+
+// Caps, each over anything real: an RSA-16384 blob is 2 kB, and a broker's key may send for many agents.
+inline constexpr std::size_t k_max_blob = 16 * 1024;
+inline constexpr std::size_t k_max_record = 1024 * 1024;
+
+struct KeyRecord {
+    Fingerprint fingerprint{};
+    std::string id; // short stable name of the key in the store
+    KeyState state = KeyState::revoked;
+    std::string type; // "ssh-ed25519"
+    std::string blob; // wire format (RFC 4253 section 6.6), not base64
+    std::vector<Agent> agents;
+    std::int64_t revoked_at = 0; // seconds since the epoch, 0 = not revoked
+    std::string revoke_reason;
+
+    bool operator==(const KeyRecord&) const = default;
+};
+
+// The payload of a record (without its checksum). Errors of decode: damaged, version (unknown field).
+[[nodiscard]] std::string encode_record(const KeyRecord& record);
+[[nodiscard]] Result<KeyRecord> decode_record(std::string_view bytes);
+
+} // namespace gate::keyring
