@@ -14,7 +14,7 @@ enum Tag : std::uint16_t {
     k_account_user = 1,
     k_spool_directory = 16,
     k_spool_staging = 17,
-    k_spool_group = 18,
+    k_spool_gid = 18,
     k_spool_mode = 19,
     k_spool_durability = 20,
     k_spool_staging_method = 21,
@@ -34,7 +34,7 @@ void visit(P& p, Visitor&& v) {
     v(k_account_user, p.account_user);
     v(k_spool_directory, p.spool_directory);
     v(k_spool_staging, p.spool_staging);
-    v(k_spool_group, p.spool_group);
+    v(k_spool_gid, p.spool_gid);
     v(k_spool_mode, p.spool_mode);
     v(k_spool_durability, p.spool_durability);
     v(k_spool_staging_method, p.spool_staging_method);

@@ -23,6 +23,9 @@ enum class StagingMethod : std::uint8_t {
     named = 2,     // always the named file (the fallback; also a way to test it)
 };
 
+// spool_gid of a policy that leaves the group to the directory (its set-group-ID bit).
+inline constexpr std::uint32_t k_inherit_group = UINT32_MAX;
+
 // Sizes are bytes, times seconds unless the name says otherwise. The values here are the shipped defaults.
 struct Policy {
     std::string account_user = "pandora";
