@@ -166,6 +166,30 @@ def test_failures_of_the_harness_say_why(copy, tmp_path):
         assert done.returncode == 125 and text in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.fixture(name="mounted")
+def mounted_fixture():
+    """A directory and a single file that are mounts of their own, as separate disks and containers have them."""
+    place, single = pathlib.Path("/srv/harness probe"), pathlib.Path("/etc/issue")
+    other = pathlib.Path("/srv/harness-other")
+    place.mkdir()
+    other.write_text("single\n")
+    run("mount", "-t", "tmpfs", "tmpfs", str(place))
+    run("mount", "--bind", str(other), str(single))
+    (place / "file").write_text("below\n")
+    yield place / "file", single
+    run("umount", str(single))
+    run("umount", str(place))
+    place.rmdir()
+    other.unlink()
+
+
+def test_other_mounts_are_visible_and_safe(copy, mounted):
+    for path in mounted:
+        before = path.read_text()
+        assert run(copy, "--", "sh", "-c", 'cat "$1"; echo changed >"$1"', "sh", str(path)) == before
+        assert path.read_text() == before
+
+
 def sleepers():
     return run("ps", "-eo", "args=").splitlines().count("sleep 98765")
 
@@ -186,3 +210,58 @@ def test_package_parser_reads_what_debian_allows(tmp_path):
     awk = shutil.which("mawk") or shutil.which("awk")
     names = run(awk, "-v", "field=Build-Depends", "-v", "arch=amd64", "-f", str(REPO / "tests/harness/depends.awk"), str(control))
     assert names.split("\n") == ["debhelper", "g++ clang", "python3", "a", "d", "f", "g", "h", ""]
+
+
+# --- the runner: what it must never take for a success -----------------------------------------------
+
+XML = '<testsuites><testsuite name="g"><testcase name="a"/>%s</testsuite></testsuites>'
+
+
+def fake_program(build, suite, script):
+    """A stand-in for a cmocka program: it writes the file that cmocka would."""
+    program = build / "tests" / suite / "test_fake"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/bin/sh\nxml() {{ echo \"$1\" >\"$(echo \"$CMOCKA_XML_FILE\" | sed s/%g/g/)\"; }}\n{script}\n")
+    program.chmod(0o755)
+
+
+def closing_line(build, *arguments):
+    env = dict(os.environ, GATE_BINARY_TIMEOUT="1")
+    done = subprocess.run(["/usr/bin/python3", str(REPO / "tests/run.py"), "--build", str(build), *arguments],
+                          capture_output=True, text=True, check=False, env=env)
+    return done.returncode, done.stdout.splitlines()[-1], done.stdout
+
+
+@pytest.mark.parametrize("script, status, line", [
+    (f"xml '{XML % ''}'", 0, "1 passed, 0 failed, 0 skipped"),
+    (f"echo '{XML % ''}' >&2", 0, "1 passed, 0 failed, 0 skipped"),
+    (f"xml '{XML % ''}'; exit 3", 1, "1 passed, 1 failed, 0 skipped"),
+    (f"xml '{XML % ''}'; kill -SEGV $$", 1, "1 passed, 1 failed, 0 skipped"),
+    (f"xml '{XML % '<testcase name=&b&><failure/></testcase>'.replace('&', chr(34))}'; exit 1", 1, "1 passed, 1 failed, 0 skipped"),
+    (f"xml '{XML % '<testcase name=&b&><skipped/></testcase>'.replace('&', chr(34))}'", 1, "1 passed, 1 failed, 0 skipped"),
+    ("xml '<testsuites>'", 1, "0 passed, 1 failed, 0 skipped"),
+    ("exit 0", 1, "0 passed, 1 failed, 0 skipped"),
+    ("sleep 60", 1, "0 passed, 1 failed, 0 skipped"),
+], ids=["pass", "xml-on-stderr", "bad-exit", "crash", "failure", "unlisted-skip", "torn-xml", "silent", "hang"])
+def test_runner_counts(tmp_path, script, status, line):
+    fake_program(tmp_path, "unit", script)
+    assert closing_line(tmp_path, "--only", "unit")[:2] == (status, line)
+
+
+def test_runner_without_programs_fails(tmp_path):
+    assert closing_line(tmp_path, "--only", "unit")[:2] == (1, "0 passed, 1 failed, 0 skipped")
+
+
+@pytest.mark.parametrize("change", ["echo x >/etc/harness-probe", "touch /etc/hostname", "useradd harness-probe",
+                                    "mkdir -p /var/spool/harness-probe", "touch /usr/lib/harness-probe"])
+def test_runner_notices_a_touched_machine(tmp_path, change):
+    fake_program(tmp_path, "unit", f"{change}; xml '{XML % ''}'")
+    status, line, output = closing_line(tmp_path, "--only", "unit", "--only", "untouched")
+    assert (status, line) == (1, "1 passed, 1 failed, 0 skipped")
+    assert "machine.untouched" in output
+    subprocess.run("rm -rf /etc/harness-probe /var/spool/harness-probe /usr/lib/harness-probe; userdel harness-probe",
+                   shell=True, check=False, capture_output=True)
+
+
+def test_runner_finds_an_untouched_machine_untouched(tmp_path):
+    assert closing_line(tmp_path, "--only", "untouched")[:2] == (0, "1 passed, 0 failed, 0 skipped")

@@ -48,7 +48,7 @@ outside() {
     done
     [ $# -gt 0 ] || usage
     [ "$(id -u)" = 0 ] || die "needs root"
-    for tool in unshare setpriv pivot_root findmnt mount; do
+    for tool in unshare setpriv pivot_root mount; do
         command -v $tool >/dev/null || die "$tool is missing (util-linux)"
     done
     # A module that is not loaded yet is not listed: let mount try then, its error is shown.
@@ -72,7 +72,7 @@ outside() {
     exec 3<&0
     setpriv --pdeathsig KILL \
         unshare --mount --pid --fork --kill-child --ipc --uts $([ -n "$network" ] || echo --net) \
-        "$self" --inside "$repo" "$cwd" "$layer" "$out" "$upper" "$@" <&3 3<&- &
+        "$self" --inside "$repo" "$cwd" "$layer" "$out" "$upper" "$network" "$@" <&3 3<&- &
     child=$!
     trap 'kill -KILL $child 2>/dev/null' HUP INT TERM
     status=0
@@ -100,8 +100,8 @@ overlay() {                     # overlay TARGET LOWER...: a writable view of LO
 # An overlay of `/` does not show what is mounted below it (a separate /usr, /var, /home; the single
 # files that containers mount over /etc): each real one gets an overlay, or a copy, of its own.
 other_mounts() {
-    findmnt -rn -o TARGET,FSTYPE | while read -r at type; do
-        at=$(printf '%b' "$at")
+    while IFS=' ' read -r _ at type _; do
+        at=$(printf '%b' "$at")         # the kernel writes a blank as \040
         case $at in
             / | /proc | /proc/* | /sys | /sys/* | /dev | /dev/* | /run | /run/* | /tmp | /tmp/* | $scratch | $scratch/*) continue ;;
         esac
@@ -114,7 +114,7 @@ other_mounts() {
         elif [ -d "$at" ]; then
             printf '%s\n' "$at"
         fi
-    done
+    done </proc/self/mounts
 }
 
 make_dev() {
@@ -152,13 +152,13 @@ make_proc() {
     mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
     # Most sysctls belong to the machine, not to a namespace; those of the network are the copy's own.
     mount --bind "$root/proc/sys" "$root/proc/sys"
-    mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
+    [ -n "$network" ] || mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
     mount -o remount,bind,ro,nosuid,nodev,noexec "$root/proc/sys"
 }
 
 inside() {
-    repo=$1 cwd=$2 layer=$3 out=$4 upper=$5
-    shift 5
+    repo=$1 cwd=$2 layer=$3 out=$4 upper=$5 network=$6
+    shift 6
     for path in "$repo" "$layer" "$out"; do
         covers /mnt "$path" && scratch=/media
     done
@@ -216,7 +216,7 @@ inside() {
     pivot_root . .              # new root over the old one; the old one is then the one to detach
     umount -l .
     cd /
-    lo_up || die "cannot bring up the loopback interface"
+    [ -n "$network" ] || lo_up || die "cannot bring up the loopback interface (ip, of iproute2, is missing?)"
     cd "$cwd" 2>/dev/null || cd "$repo"
 
     # The copy is the machine, not the caller's shell: no private tools in front of /usr/bin.
