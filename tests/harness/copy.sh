@@ -190,6 +190,8 @@ inside() {
     done
     mkdir -p "$root/run/lock" "$root/dev" "$root/proc" "$root/sys"
     chmod 1777 "$root/run/lock"
+    : >"$root/run/utmp"         # what an init would have made: without it each logout is an error in the log
+    chgrp utmp "$root/run/utmp" 2>/dev/null && chmod 664 "$root/run/utmp"
     make_dev
     make_proc
     # A fresh sysfs, not a bind: it shows the copy's network interfaces, and no cgroups to change.
