@@ -32,8 +32,8 @@ struct Policy {
 
     std::string spool_directory = "/var/spool/pandora/data_in";
     std::string spool_staging = "/var/spool/pandora/staging";
-    std::string
-        spool_group; // empty: the group the directory gives (its set-group-ID bit), nothing is changed
+    // The gid that spool.group named when the policy was compiled: the login path asks no name service.
+    std::uint32_t spool_gid = k_inherit_group;
     std::uint32_t spool_mode = 0660;
     Durability spool_durability = Durability::full;
     StagingMethod spool_staging_method = StagingMethod::automatic;

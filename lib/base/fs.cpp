@@ -1,0 +1,139 @@
+#include "lib/base/fs.h"
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace gate {
+
+namespace {
+
+[[nodiscard]] std::unexpected<Error> fail_naming(const char* what) {
+    return errno == EEXIST ? fail(Errc::exists, "the name is taken", EEXIST) : fail_errno(what);
+}
+
+[[nodiscard]] bool is_unsupported(int e) {
+    return e == EOPNOTSUPP || e == EISDIR || e == EINVAL || e == ENOSYS;
+}
+
+} // namespace
+
+Result<Fd> Fs::open_tmpfile(int dir, mode_t mode) {
+    Fd fd{::openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode)};
+    if (!fd.valid() && is_unsupported(errno))
+        return fail(Errc::not_found, "no unnamed files here", errno);
+    if (!fd.valid())
+        return fail_errno("cannot create a file in the staging directory");
+    return fd;
+}
+
+Result<Fd> Fs::create(int dir, const char* name, mode_t mode) {
+    Fd fd{::openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, mode)};
+    if (!fd.valid())
+        return fail_naming("cannot create a file in the staging directory");
+    return fd;
+}
+
+Result<std::size_t> Fs::write(int fd, std::span<const std::byte> bytes) {
+    for (;;) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n >= 0)
+            return static_cast<std::size_t>(n);
+        if (errno != EINTR)
+            return fail_errno("cannot write the file");
+    }
+}
+
+Result<void> Fs::reserve(int fd, std::uint64_t bytes) {
+    // Not posix_fallocate: where the file system cannot, that one writes zeros.
+    while (::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
+        if (errno == EINTR)
+            continue;
+        if (is_unsupported(errno))
+            return {};
+        return fail_errno("cannot reserve space for the file");
+    }
+    return {};
+}
+
+Result<void> Fs::truncate(int fd, std::uint64_t bytes) {
+    if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0)
+        return fail_errno("cannot set the file's size");
+    return {};
+}
+
+Result<void> Fs::set_mode(int fd, mode_t mode) {
+    if (::fchmod(fd, mode) != 0)
+        return fail_errno("cannot set the file's mode");
+    return {};
+}
+
+Result<void> Fs::set_group(int fd, gid_t group) {
+    if (::fchown(fd, static_cast<uid_t>(-1), group) != 0)
+        return fail_errno("cannot set the file's group");
+    return {};
+}
+
+Result<void> Fs::sync_data(int fd) {
+    // Never repeated: after a failed sync the kernel may have dropped the pages, and the next call would lie.
+    if (::fdatasync(fd) != 0)
+        return fail_errno("cannot sync the file");
+    return {};
+}
+
+Result<void> Fs::sync_directory(int dir) {
+    if (::fsync(dir) != 0)
+        return fail_errno("cannot sync the directory");
+    return {};
+}
+
+Result<void> Fs::link_fd(int fd, int to_dir, const char* to_name) {
+    // By the descriptor itself where the kernel allows that to a process without privilege (Linux 6.10),
+    // else by its magic link in /proc.
+    if (::linkat(fd, "", to_dir, to_name, AT_EMPTY_PATH) == 0)
+        return {};
+    if (errno == EEXIST)
+        return fail_naming("cannot name the file");
+    std::array<char, 32> path{"/proc/self/fd/"};
+    const std::size_t prefix = std::strlen(path.data());
+    *std::to_chars(path.data() + prefix, path.data() + path.size() - 1, fd).ptr = '\0';
+    if (::linkat(AT_FDCWD, path.data(), to_dir, to_name, AT_SYMLINK_FOLLOW) == 0)
+        return {};
+    return fail_naming("cannot name the file");
+}
+
+Result<void> Fs::link_name(int from_dir, const char* from, int to_dir, const char* to) {
+    if (::linkat(from_dir, from, to_dir, to, 0) != 0)
+        return fail_naming("cannot link the file");
+    return {};
+}
+
+Result<void> Fs::rename_new(int from_dir, const char* from, int to_dir, const char* to) {
+    if (::renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) != 0)
+        return fail_naming("cannot rename the file");
+    return {};
+}
+
+Result<void> Fs::unlink(int dir, const char* name) {
+    if (::unlinkat(dir, name, 0) != 0)
+        return fail_errno("cannot remove the file");
+    return {};
+}
+
+Result<FreeSpace> Fs::free_space(int dir) {
+    struct statvfs st {};
+    while (::fstatvfs(dir, &st) != 0) {
+        if (errno != EINTR)
+            return fail_errno("cannot ask for the free space");
+    }
+    return FreeSpace{.available = std::uint64_t{st.f_bavail} * st.f_frsize,
+                     .total = std::uint64_t{st.f_blocks} * st.f_frsize,
+                     .files = st.f_files == 0 ? UINT64_MAX : std::uint64_t{st.f_favail}};
+}
+
+} // namespace gate

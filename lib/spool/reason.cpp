@@ -1,0 +1,72 @@
+#include "lib/spool/reason.h"
+
+#include <array>
+
+namespace gate::spool {
+
+namespace {
+
+constexpr std::array<ReasonText, static_cast<std::size_t>(Reason::last_)> k_texts = {{
+    {"none", "accepted", "nothing to do", Kind::policy},
+    {"name.form", "file name refused",
+     "only data files are taken, named AGENT.DIGITS.data or AGENT_DIGITS.data", Kind::policy},
+    {"name.byte", "file name refused: it holds a control character", "rename the agent", Kind::policy},
+    {"name.length", "file name refused: it is too long", "use an agent name that keeps it within 240 bytes",
+     Kind::policy},
+    {"name.path", "path refused: it is not data_in", "set server_path to the data_in directory itself",
+     Kind::policy},
+    {"name.remote_config", "remote configuration files are not taken here",
+     "use Tentacle for remote_config, or set remote_config 0", Kind::policy},
+    {"agent.name", "this key may not send for the agent in the file name",
+     "ask the administrator to add the agent to the key", Kind::policy},
+    {"size.file", "file refused: it is larger than max_file_size",
+     "send smaller packets, or ask the administrator", Kind::policy},
+    {"limit.session_files", "too many files in one session", "send the rest in another session",
+     Kind::resource},
+    {"limit.session_bytes", "too many bytes in one session", "send the rest in another session",
+     Kind::resource},
+    {"limit.staged_bytes", "too many unfinished bytes in one session", "finish one file before the next",
+     Kind::resource},
+    {"limit.open_files", "too many open files in one session", "close one before opening the next",
+     Kind::resource},
+    {"space.free", "the server is short of space", "try again later", Kind::resource},
+    {"transfer.incomplete", "file discarded: it did not arrive whole", "send it again", Kind::resource},
+    {"transfer.client_error", "file discarded: the client reported an error while sending", "send it again",
+     Kind::resource},
+    {"transfer.protocol", "the client broke the protocol", "use a standard scp or sftp client", Kind::policy},
+    {"time.idle", "session ended: nothing was sent for idle_timeout", "send again", Kind::resource},
+    {"time.session", "session ended: it lasted longer than session_timeout", "send again", Kind::resource},
+    {"transfer.aborted", "file discarded: the session ended before it was complete", "send it again",
+     Kind::resource},
+    {"request.read", "nothing can be read here", "this account only receives data", Kind::policy},
+    {"request.command", "no commands can be run here", "send files with scp or sftp", Kind::policy},
+    {"request.command_text", "the command could not be understood", "send files with plain scp or sftp",
+     Kind::policy},
+    {"request.shell", "there is no shell here", "send files with scp or sftp", Kind::policy},
+    {"request.recursive", "directories are not taken", "send the files without -r", Kind::policy},
+    {"request.directory", "directories cannot be made, changed or removed here", "send files only",
+     Kind::policy},
+    {"request.foreign_file", "only files of this session can be changed", "send a new file", Kind::policy},
+    {"request.unsupported", "this request is not supported here", "send files with put", Kind::unsupported},
+    {"server.spool", "the server cannot take files now", "try again later; its audit log has the cause",
+     Kind::resource},
+    {"server.internal", "the server failed", "try again later; its audit log has the cause", Kind::resource},
+}};
+
+} // namespace
+
+const ReasonText& text_of(Reason reason) {
+    const auto index = static_cast<std::size_t>(reason);
+    return k_texts[index < k_texts.size() ? index : static_cast<std::size_t>(Reason::internal)];
+}
+
+std::string sentence(Reason reason) {
+    const ReasonText& text = text_of(reason);
+    std::string out = "pandora-gate: ";
+    out += text.what;
+    out += "; ";
+    out += text.remedy;
+    return out;
+}
+
+} // namespace gate::spool

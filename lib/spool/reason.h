@@ -1,0 +1,68 @@
+// Why something was refused: one table for every front end. Each reason has a code (audit, manual), words for
+// the client and a remedy. No text depends on what is on the disk.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace gate::spool {
+
+enum class Reason : std::uint16_t {
+    none = 0,
+    // the file's name
+    name_form,
+    name_byte,
+    name_length,
+    name_path,
+    name_remote_config,
+    agent_name,
+    // sizes and limits
+    size_file,
+    session_files,
+    session_bytes,
+    staged_bytes,
+    open_files,
+    space_free,
+    // the transfer
+    incomplete,
+    client_error,
+    protocol,
+    idle_timeout,
+    session_timeout,
+    aborted,
+    // the request
+    read,
+    command,
+    command_text,
+    shell,
+    recursive,
+    directory,
+    foreign_file,
+    unsupported,
+    // the server
+    spool_unavailable,
+    internal,
+    last_ // not a reason: how many there are
+};
+
+// How a protocol should put it, where it can tell these apart.
+enum class Kind : std::uint8_t {
+    policy,      // this will never be allowed
+    resource,    // not now
+    unsupported, // no such request here
+};
+
+struct ReasonText {
+    std::string_view code;
+    std::string_view what;
+    std::string_view remedy;
+    Kind kind;
+};
+
+// Any value is safe: one that is no reason gives that of `internal`.
+[[nodiscard]] const ReasonText& text_of(Reason reason);
+// "pandora-gate: WHAT; REMEDY"
+[[nodiscard]] std::string sentence(Reason reason);
+
+} // namespace gate::spool

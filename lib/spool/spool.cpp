@@ -1,0 +1,176 @@
+#include "lib/spool/spool.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+#include "lib/spool/name.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace gate::spool {
+
+namespace {
+
+constexpr std::string_view k_staged_prefix = "drop-";
+// Tries at a name that is free, in staging and in data_in. Collisions are rare (an agent whose serials
+// restart); the number only keeps a full directory from holding a session for ever.
+constexpr unsigned k_name_tries = 64;
+
+[[nodiscard]] Result<Fd> open_directory(const std::string& path) {
+    Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (fd.valid())
+        return fd;
+    if (errno == ENOENT)
+        return fail(Errc::missing, "data_in or the staging directory is missing", ENOENT);
+    if (errno == ELOOP || errno == ENOTDIR)
+        return fail(Errc::not_regular, "data_in or the staging directory is a link or no directory", errno);
+    return fail_errno("data_in or the staging directory cannot be opened");
+}
+
+[[nodiscard]] unsigned clock_digits() {
+    return static_cast<unsigned>(wall_clock_us() % 1'000'000);
+}
+
+} // namespace
+
+Reservation::Reservation(Fs& fs, int staging, Fd fd, std::string name) noexcept
+    : fs_(fs), staging_(staging), fd_(std::move(fd)), name_(std::move(name)) {}
+
+Reservation::Reservation(Reservation&& other) noexcept
+    : fs_(other.fs_), staging_(other.staging_), fd_(std::move(other.fd_)), name_(std::move(other.name_)),
+      reserved_(other.reserved_) {
+    other.name_.clear();
+}
+
+Reservation::~Reservation() {
+    if (!name_.empty())
+        // Best effort: what stays is removed by remove_leftovers() of a later session.
+        static_cast<void>(fs_.unlink(staging_, name_.c_str()).has_value());
+}
+
+Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
+    GATE_TRY(Fd data_in, open_directory(policy.spool_directory));
+    GATE_TRY(Fd staging, open_directory(policy.spool_staging));
+    struct stat a {};
+    struct stat b {};
+    if (::fstat(data_in.get(), &a) != 0 || ::fstat(staging.get(), &b) != 0)
+        return fail_errno("cannot stat data_in or the staging directory");
+    if (a.st_dev != b.st_dev)
+        return fail(Errc::bad_input, "data_in and the staging directory are on different file systems");
+    return Spool(policy, fs, std::move(data_in), std::move(staging));
+}
+
+Result<FreeSpace> Spool::free_space() const {
+    return fs_.free_space(data_in_.get());
+}
+
+Result<Reservation> Spool::reserve_named() {
+    for (unsigned attempt = 0;; ++attempt) {
+        std::string name(k_staged_prefix);
+        append_i64(name, ::getpid());
+        name += '-';
+        append_u64(name, clock_digits() + attempt);
+        Result<Fd> fd = fs_.create(staging_.get(), name.c_str(), policy_.spool_mode);
+        if (!fd) {
+            if (fd.error().code == Errc::exists && attempt < k_name_tries)
+                continue;
+            return std::unexpected(fd.error());
+        }
+        // The lock says that somebody is alive behind this name. If a sweep of left-overs was faster, take
+        // another.
+        Reservation made(fs_, staging_.get(), std::move(*fd), std::move(name));
+        if (::flock(made.fd_.get(), LOCK_EX | LOCK_NB) == 0 || attempt >= k_name_tries)
+            return made;
+    }
+}
+
+Result<Reservation> Spool::reserve(std::optional<std::uint64_t> size) {
+    std::optional<Reservation> made;
+    if (!named_) {
+        Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
+        if (fd)
+            made.emplace(Reservation(fs_, staging_.get(), std::move(*fd), {}));
+        else if (fd.error().code == Errc::not_found)
+            named_ = true;
+        else
+            return std::unexpected(fd.error());
+    }
+    if (!made) {
+        GATE_TRY(Reservation named, reserve_named());
+        made.emplace(std::move(named));
+    }
+    if (size && *size > 0) {
+        GATE_CHECK(fs_.reserve(made->fd_.get(), *size));
+        made->reserved_ = true;
+    }
+    return std::move(*made);
+}
+
+Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> content) {
+    const int fd = r.fd_.get();
+    const std::uint64_t size = content.size();
+    while (!content.empty()) {
+        GATE_TRY(const std::size_t n, fs_.write(fd, content));
+        content = content.subspan(n);
+    }
+    if (r.reserved_) // else the reservation stays allocated behind the end of the file
+        GATE_CHECK(fs_.truncate(fd, size));
+    // By fchmod, not only by open: a umask or a default ACL of the directory must not change it.
+    GATE_CHECK(fs_.set_mode(fd, policy_.spool_mode));
+    if (policy_.spool_gid != keyring::k_inherit_group)
+        GATE_CHECK(fs_.set_group(fd, policy_.spool_gid));
+    if (policy_.spool_durability != keyring::Durability::none)
+        GATE_CHECK(fs_.sync_data(fd));
+    return {};
+}
+
+Result<void> Spool::give_name(Reservation& r, const char* name) {
+    if (r.name_.empty())
+        return fs_.link_fd(r.fd_.get(), data_in_.get(), name);
+    const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), data_in_.get(), name);
+    if (linked || linked.error().code == Errc::exists)
+        return linked; // the staging name goes with the reservation
+    GATE_CHECK(fs_.rename_new(staging_.get(), r.name_.c_str(), data_in_.get(), name));
+    r.name_.clear();
+    return {};
+}
+
+Result<Published> Spool::publish(Reservation reservation, std::string_view name,
+                                 std::span<const std::byte> content) {
+    GATE_CHECK(fill(reservation, content));
+    Published out{std::string(name)};
+    const unsigned digits = clock_digits();
+    for (unsigned attempt = 0;; ++attempt) {
+        const Result<void> named = give_name(reservation, out.name.c_str());
+        if (named)
+            break;
+        if (named.error().code != Errc::exists || attempt == k_name_tries)
+            return std::unexpected(named.error());
+        out.name = extend_digits(name, digits + attempt);
+    }
+    if (policy_.spool_durability == keyring::Durability::full)
+        out.synced = fs_.sync_directory(data_in_.get()).has_value();
+    return out;
+}
+
+std::uint64_t Spool::remove_leftovers() {
+    const int again = ::openat(staging_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(again < 0 ? nullptr : ::fdopendir(again), ::closedir);
+    std::uint64_t removed = 0;
+    while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+        if (!std::string_view(entry->d_name).starts_with(k_staged_prefix))
+            continue;
+        const Fd fd{::openat(staging_.get(), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        // Whoever is writing it holds the lock.
+        if (fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 &&
+            fs_.unlink(staging_.get(), entry->d_name).has_value())
+            ++removed;
+    }
+    return removed;
+}
+
+} // namespace gate::spool
