@@ -1,0 +1,41 @@
+// The words of the module's line in /etc/pam.d. The line is the administrator's: trusted, but mistyped words
+// happen, and a rule that is silently not there is worse than a login that is refused. So every word must be
+// known, complete and said once.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gate::pam {
+
+enum class Scope {
+    all,     // the rules hold for every user of the service
+    members, // users that user= and group= do not mean are none of this module's business
+};
+
+struct Options {
+    std::vector<std::string> users;
+    std::string group; // empty: no such rule
+    std::vector<std::string> shells;
+    Scope scope = Scope::all;
+    bool scope_given = false;
+    std::string keyring; // never empty once parsed
+    bool quiet = false;
+    bool debug = false;
+};
+
+struct BadOption {
+    std::string_view word; // of the line; points into it
+    const char* why;
+};
+
+[[nodiscard]] std::expected<Options, BadOption> parse_options(std::span<const char* const> words);
+
+// A name that may be looked up: 1 to 255 bytes, none of them a control character, ':' or '/', and no '-' in
+// front. Wider than what useradd takes, because directory services serve "DOMAIN\user" and "user@domain".
+[[nodiscard]] bool valid_name(std::string_view name);
+
+} // namespace gate::pam

@@ -1,0 +1,19 @@
+// The session of a managed account: its two events, and what the second must know of the first.
+#pragma once
+
+#include "pam_pandora/options.h"
+
+#include <security/pam_modules.h>
+#include <string_view>
+
+namespace gate::pam {
+
+// Says session.opened and keeps what session.closed needs with the PAM handle. A keyring that cannot be read
+// refuses nobody here; the event says why it could not. Returns a PAM code: PAM_SUCCESS, or that of
+// pam_set_data().
+[[nodiscard]] int open_session(pam_handle_t* pamh, const Options& options, std::string_view user);
+
+// Says session.closed. PAM_IGNORE if open_session() was not called, or not successful, on this handle.
+[[nodiscard]] int close_session(pam_handle_t* pamh);
+
+} // namespace gate::pam
