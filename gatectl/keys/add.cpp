@@ -1,0 +1,97 @@
+#include "gatectl/keys/commands.h"
+#include "gatectl/keys/names.h"
+#include "gatectl/keys/public_key.h"
+#include "gatectl/problem.h"
+#include "gatectl/publish/publish.h"
+#include "lib/base/clock.h"
+#include "lib/base/text.h"
+
+#include <algorithm>
+
+namespace gate::ctl {
+
+namespace {
+
+[[nodiscard]] std::string list_agents(const std::vector<std::string>& agents) {
+    constexpr std::size_t k_shown = 3;
+    std::string out;
+    for (std::size_t i = 0; i < agents.size() && i < k_shown; ++i)
+        out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", escape_visible(agents[i]));
+    return agents.size() > k_shown ? fmt::format("{} and {} more", out, agents.size() - k_shown) : out;
+}
+
+// The key is in the store already: fine if it is exactly what was asked for.
+void check_existing(const StoredKey& key, const AddRequest& request, std::vector<std::string> agents) {
+    if (key.revoked())
+        stop(Status::refused,
+             "this key was revoked as {} on {} ({}) and cannot be added again: make a new key pair on the "
+             "agent",
+             key.id, format_utc(key.revoked_at * 1'000'000), escape_visible(key.revoke_reason));
+    std::vector<std::string> mine = key.agents;
+    std::sort(mine.begin(), mine.end());
+    std::sort(agents.begin(), agents.end());
+    if (mine != agents)
+        stop(Status::refused,
+             "this key is already there as {} for agent {}, and the agents of a key do not change: make a "
+             "new key "
+             "pair for the other agents, and revoke {} if it is no longer wanted",
+             key.id, list_agents(key.agents), key.id);
+    if (!request.id.empty() && request.id != key.id)
+        stop(Status::refused, "this key is already there under the id {}: an id does not change", key.id);
+}
+
+[[nodiscard]] std::string choose_id(Store& store, const StoredKey& key, const PublicKey& parsed,
+                                    const std::string& wanted) {
+    if (!wanted.empty()) {
+        if (store.find_id(wanted))
+            stop(Status::refused, "the id {} is another key's: choose one with --id", wanted);
+        return wanted;
+    }
+    constexpr std::size_t k_most = 2 * std::tuple_size_v<keyring::Fingerprint>;
+    for (std::size_t digits = 6; digits < k_most; digits += 2)
+        if (std::string id = propose_id(key.agents.front(), parsed.fingerprint, digits);
+            is_key_id(id) && !store.find_id(id))
+            return id;
+    stop(Status::refused, "no id made from the agent's name is free: choose one with --id");
+}
+
+} // namespace
+
+std::string add_key(Context& context, const AddRequest& request) {
+    StoredKey key;
+    key.agents = check_agents(request.agents);
+    check_text("note", request.note);
+    if (!request.id.empty())
+        check_key_id(request.id);
+    const PublicKey parsed = read_public_key(request.key);
+    key.fingerprint = keyring::format_fingerprint(parsed.fingerprint);
+    key.type = parsed.type;
+    key.blob = base64_encode(as_bytes(parsed.blob));
+    key.note = request.note.empty() ? parsed.comment.substr(0, k_max_note) : request.note;
+    key.added_by = context.operator_name;
+
+    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+        if (const auto existing = store.find_fingerprint(key.fingerprint)) {
+            check_existing(*existing, request, key.agents);
+            key.id = existing->id;
+            return false;
+        }
+        key.id = choose_id(store, key, parsed, request.id);
+        key.added_at = wall_clock_us() / 1'000'000;
+        store.insert(key);
+        store.remember({key.added_at, context.operator_name, "add", key.id, key.note});
+        return true;
+    });
+    if (key.added_at == 0) {
+        if (published.happened)
+            tell_published(context, published);
+        return fmt::format("{} {} is already there, nothing changed\n{}", key.id, key.fingerprint,
+                           published.happened ? describe(published) + '\n' : std::string());
+    }
+    tell_changed(context, key, "add", published.generation);
+    tell_published(context, published);
+    return fmt::format("added {} {} ({}) for agent {}\n{}\n", key.id, key.fingerprint, key.type,
+                       list_agents(key.agents), describe(published));
+}
+
+} // namespace gate::ctl

@@ -1,0 +1,74 @@
+#include "gatectl/publish/compile.h"
+
+#include "gatectl/crypto.h"
+#include "gatectl/keys/names.h"
+#include "gatectl/keys/public_key.h"
+#include "gatectl/problem.h"
+#include "lib/base/sha256.h"
+#include "lib/base/text.h"
+
+namespace gate::ctl {
+
+namespace {
+
+[[nodiscard]] keyring::KeyRecord compile_one(const StoredKey& key) {
+    const auto damaged = [&key](const char* what) {
+        stop(Status::bad_data, "the key {} in the store is damaged: {}; restore the store from a backup",
+             escape_visible(key.id), what);
+    };
+    keyring::KeyRecord record;
+    if (!is_key_id(key.id))
+        damaged("its id is not one");
+    const auto blob = base64_decode(key.blob);
+    if (!blob)
+        damaged("its base64 is wrong");
+    try {
+        check_blob(key.type, *blob);
+    } catch (const Problem& problem) {
+        damaged(problem.what());
+    }
+    record.fingerprint = sha256(as_bytes(*blob));
+    if (keyring::format_fingerprint(record.fingerprint) != key.fingerprint)
+        damaged("its fingerprint is another key's");
+    record.id = key.id;
+    record.state = key.revoked() ? keyring::KeyState::revoked : keyring::KeyState::active;
+    record.type = key.type;
+    record.blob = *blob;
+    for (const std::string& name : key.agents) {
+        if (wrong_with_agent(name) != nullptr)
+            damaged("an agent's name is not one");
+        record.agents.push_back({name, md5_hex(name)});
+    }
+    if (record.agents.empty())
+        damaged("it has no agents");
+    record.revoked_at = key.revoked_at;
+    record.revoke_reason = key.revoke_reason;
+    return record;
+}
+
+} // namespace
+
+std::vector<keyring::KeyRecord> compile(const std::vector<StoredKey>& keys) {
+    std::vector<keyring::KeyRecord> out;
+    out.reserve(keys.size());
+    for (const StoredKey& key : keys)
+        out.push_back(compile_one(key));
+    return out;
+}
+
+StoredKey to_stored(const keyring::KeyRecord& record) {
+    StoredKey key;
+    key.id = record.id;
+    key.fingerprint = keyring::format_fingerprint(record.fingerprint);
+    key.type = record.type;
+    key.blob = base64_encode(as_bytes(record.blob));
+    for (const keyring::Agent& agent : record.agents)
+        key.agents.push_back(agent.name);
+    if (record.state == keyring::KeyState::revoked) {
+        key.revoked_at = record.revoked_at;
+        key.revoke_reason = record.revoke_reason;
+    }
+    return key;
+}
+
+} // namespace gate::ctl

@@ -1,0 +1,39 @@
+#include "gatectl/publish/publish.h"
+
+#include <fmt/format.h>
+
+namespace gate::ctl {
+
+namespace {
+
+[[nodiscard]] const char* words(Published::PolicyChange change) {
+    switch (change) {
+    case Published::PolicyChange::first:
+        return "new";
+    case Published::PolicyChange::changed:
+        return "changed";
+    case Published::PolicyChange::same:
+        return "unchanged";
+    }
+    return "?";
+}
+
+} // namespace
+
+void tell_published(Context& context, const Published& published) {
+    audit::Line line(audit::Event::keyring_published);
+    line.text("operator", context.operator_name)
+        .number("generation", published.generation)
+        .number("active", published.active)
+        .number("revoked", published.revoked)
+        .text("policy", words(published.policy));
+    tell(context, std::move(line));
+}
+
+std::string publish_command(Context& context) {
+    const Published published = change_and_publish(context, PolicyFrom::config, [](Store&) { return true; });
+    tell_published(context, published);
+    return fmt::format("{}; policy {}\n", describe(published), words(published.policy));
+}
+
+} // namespace gate::ctl

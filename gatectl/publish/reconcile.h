@@ -1,0 +1,16 @@
+// A keyring that is ahead of the store: a publish was interrupted between the two, or the store comes from an
+// older backup. The rule is "deny wins": what the keyring has revoked stays revoked; a key that only the
+// keyring knows as active is not taken over.
+#pragma once
+
+#include "gatectl/context.h"
+#include "gatectl/publish/present.h"
+#include "gatectl/store/store.h"
+
+namespace gate::ctl {
+
+// Takes over the revocations, inside the caller's transaction; true if the store was changed. Says what it
+// did, and which active keys the next publish drops, in context.remarks.
+bool reconcile(Context& context, Store& store, const Present& present);
+
+} // namespace gate::ctl
