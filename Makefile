@@ -85,11 +85,13 @@ PAM_SRC      := $(wildcard pam_pandora/*.cpp)
 UNIT_SRC     := $(wildcard tests/unit/test_*.cpp)
 PAMTEST_SRC  := $(wildcard tests/pam/test_*.cpp)
 PEER_SRC     := $(wildcard tests/bench/peers/*.c)
+BENCH_SRC    := $(wildcard tests/bench/*.cpp)
 
 PROGRAMS := $(O)/authkeys $(O)/drop $(O)/pandora-gate $(O)/pam_pandora.so
 UNIT_BIN := $(patsubst tests/unit/%.cpp,$(O)/tests/unit/%,$(UNIT_SRC))
 PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
-PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC))
+PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
+            $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
 
 .PHONY: all check check-programs e2e bench fuzz deb install clean help format format-check man
 .DELETE_ON_ERROR:
@@ -145,10 +147,14 @@ $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(c
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $(filter %.o %.a,$^) -lcmocka -lpamtest -lpam -lxxhash -lcrypto -ldl
+	$(Q)$(ALLLD) -rdynamic -o $@ $(filter %.o %.a,$^) -lcmocka -lpamtest -lpam -lxxhash -lcrypto -ldl
 $(O)/tests/bench/%: tests/bench/peers/%.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -o $@ $<
+$(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
 
 check-programs: all $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
 
