@@ -1,0 +1,41 @@
+// authkeys: sshd's AuthorizedKeysCommand. One fingerprint in, at most one line out; nothing is written before
+// every check has passed. Runs unprivileged, trusts nothing but the keyring (lib/keyring/reader.h), links
+// neither OpenSSL nor a database. See pandora-gate-authkeys(8).
+#include "authkeys_cmd/answer.h"
+#include "authkeys_cmd/process.h"
+#include "authkeys_cmd/report.h"
+
+#include <unistd.h>
+
+namespace {
+
+using namespace gate::authkeys;
+
+[[nodiscard]] Answer decide(int argc, char** argv, Request& request) {
+    const auto parsed = parse_request(argc, argv);
+    if (!parsed)
+        return refuse(Status::usage, parsed.error());
+    request = *parsed;
+    if (const auto allowed = check_unprivileged(); !allowed)
+        return refuse(Status::privileged, allowed.error());
+    Answer out = answer(request);
+    if (!out.line.empty()) {
+        if (const auto written = write_line(STDOUT_FILENO, out.line); !written)
+            return refuse(Status::output, written.error());
+    }
+    return out;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        start_deadline();
+        Request request;
+        const Answer out = decide(argc, argv, request);
+        report(out, request.user, request.fingerprint);
+        return static_cast<int>(out.status);
+    } catch (...) { // out of memory; nothing else throws
+        return static_cast<int>(Status::internal);
+    }
+}

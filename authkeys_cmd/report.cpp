@@ -1,0 +1,51 @@
+#include "authkeys_cmd/report.h"
+
+#include "lib/audit/line.h"
+#include "lib/audit/session_id.h"
+#include "lib/audit/transport.h"
+
+#include <cstring>
+#include <unistd.h>
+
+namespace gate::authkeys {
+
+namespace {
+
+[[nodiscard]] audit::Line event(const Answer& answer, std::string_view user, std::string_view fingerprint,
+                                pid_t sshd) {
+    const bool served = answer.tell == Answer::Tell::served;
+    audit::Line line(served ? audit::Event::key_served : audit::Event::key_refused);
+    line.text("session", audit::session_id(sshd));
+    line.text("user", user);
+    line.text("fingerprint", fingerprint);
+    line.text_if("key", answer.key);
+    if (!served) {
+        const StatusText& text = describe(answer.status);
+        line.text("reason", answer.reason);
+        line.text_if("detail", answer.detail);
+        if (answer.sys_errno != 0)
+            line.text("error", std::strerror(answer.sys_errno));
+        line.text("rule", text.name);
+        line.text("remedy", text.remedy);
+        line.number("status", static_cast<std::uint64_t>(answer.status));
+    }
+    if (answer.generation != 0)
+        line.number("generation", answer.generation);
+    return line;
+}
+
+} // namespace
+
+std::string event_line(const Answer& answer, std::string_view user, std::string_view fingerprint,
+                       pid_t sshd) {
+    return event(answer, user, fingerprint, sshd).finish();
+}
+
+void report(const Answer& answer, std::string_view user, std::string_view fingerprint) {
+    if (answer.tell == Answer::Tell::nothing)
+        return;
+    audit::Transport transport;
+    transport.send(event(answer, user, fingerprint, ::getppid()));
+}
+
+} // namespace gate::authkeys
