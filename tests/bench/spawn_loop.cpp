@@ -1,0 +1,126 @@
+// spawn_loop RUNS COMMAND... [--- COMMAND...]...
+//
+// Starts each command RUNS times, taking turns, and prints a line a command: the median of the microseconds
+// from before the fork to after the wait, and what the last run wrote, after a blank. Standard output goes
+// into a pipe that is read to its end first, as sshd does it. Run by root, it becomes nobody first: no group,
+// no privilege. A command that does not exit with 0 ends everything.
+#include "lib/base/fd.h"
+#include "lib/base/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <grp.h>
+#include <spawn.h>
+#include <string>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+extern char** environ;
+
+namespace {
+
+using gate::Fd;
+
+struct Command {
+    std::vector<char*> argv; // ends with nullptr
+    std::vector<double> microseconds;
+    std::string output;
+};
+
+constexpr uid_t k_nobody = 65534;
+
+[[nodiscard]] double now_us() {
+    timespec ts{};
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return static_cast<double>(ts.tv_sec) * 1e6 + static_cast<double>(ts.tv_nsec) / 1e3;
+}
+
+[[nodiscard]] std::string read_to_end(int fd) {
+    std::string out;
+    std::array<char, 65536> block{};
+    for (ssize_t n = 0; (n = ::read(fd, block.data(), block.size())) > 0;)
+        out.append(block.data(), static_cast<std::size_t>(n));
+    return out;
+}
+
+[[nodiscard]] bool run_once(Command& command) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    Fd from{ends[0]};
+    Fd to{ends[1]};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
+    const double start = now_us();
+    pid_t pid = 0;
+    const int failed = ::posix_spawn(&pid, command.argv[0], &actions, nullptr, command.argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0) {
+        std::fprintf(stderr, "spawn_loop: %s: %s\n", command.argv[0], std::strerror(failed));
+        return false;
+    }
+    to.reset();
+    command.output = read_to_end(from.get());
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    command.microseconds.push_back(now_us() - start);
+    if (status != 0)
+        std::fprintf(stderr, "spawn_loop: %s: wait status %d\n", command.argv[0], status);
+    return status == 0;
+}
+
+[[nodiscard]] std::vector<Command> split(int argc, char** argv) {
+    std::vector<Command> commands(1);
+    for (int i = 2; i < argc; ++i) {
+        if (std::string_view(argv[i]) == "---")
+            commands.emplace_back();
+        else
+            commands.back().argv.push_back(argv[i]);
+    }
+    for (Command& command : commands)
+        command.argv.push_back(nullptr);
+    return commands;
+}
+
+[[nodiscard]] bool drop_privileges() {
+    return ::geteuid() != 0 ||
+           (::setgroups(0, nullptr) == 0 && ::setresgid(k_nobody, k_nobody, k_nobody) == 0 &&
+            ::setresuid(k_nobody, k_nobody, k_nobody) == 0);
+}
+
+[[nodiscard]] double median(std::vector<double> values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::uint64_t runs = argc > 2 ? gate::parse_u64(argv[1]).value_or(0) : 0;
+    std::vector<Command> commands = split(argc, argv);
+    if (runs == 0 ||
+        std::any_of(commands.begin(), commands.end(), [](const Command& c) { return c.argv.size() < 2; })) {
+        std::fputs("usage: spawn_loop RUNS COMMAND... [--- COMMAND...]...\n", stderr);
+        return 64;
+    }
+    if (!drop_privileges())
+        return 71;
+    for (std::uint64_t i = 0; i < runs; ++i) {
+        for (Command& command : commands) {
+            if (!run_once(command))
+                return 1;
+        }
+    }
+    for (const Command& command : commands)
+        std::printf("%.1f %s\n", median(command.microseconds),
+                    command.output.substr(0, command.output.find('\n')).c_str());
+    return 0;
+}
