@@ -1,0 +1,71 @@
+// PAM stacks of one line of ours, and what they answer.
+#pragma once
+
+#include "tests/pam/harness.h"
+
+namespace gate::test {
+
+inline constexpr const char* k_phases[] = {"auth", "account", "session"};
+
+// Writes the stack of the service "gate". pam_wrapper copies the service directory once, so what lies there
+// (write_accounts) only includes this file, which libpam reads anew for each handle.
+inline void write_stack(const std::string& text) {
+    write_file(work_dir() + "/stack", text);
+}
+
+// Every phase `required` pam_pandora.so with these options; `permit` adds pam_permit.so. Returns the service.
+[[nodiscard]] inline std::string service(std::string_view options, bool permit = false) {
+    std::string text;
+    for (const char* phase : k_phases) {
+        text += std::string(phase) + " required " + module_path() + " " + std::string(options) + "\n";
+        if (permit)
+            text += std::string(phase) + " required pam_permit.so\n";
+    }
+    write_stack(text);
+    return "gate";
+}
+
+inline void forget() {
+    events.clear();
+    lines.clear();
+}
+
+// The code a stack returns for one operation on a new handle.
+[[nodiscard]] inline int stack_code(const std::string& name, pamtest_ops op, const char* user) {
+    pamtest_conv_data conversation{}; // answers no question
+    pam_testcase cases[] = {{op, PAM_SUCCESS, 0, 0, {nullptr}}};
+    const pamtest_err error = _pamtest(name.c_str(), user, &conversation, cases, 1, nullptr);
+    CHECK_MSG(error == PAMTEST_ERR_OK || error == PAMTEST_ERR_CASE, "libpamtest: " + std::to_string(error));
+    return cases[0].op_rv;
+}
+
+// The code the MODULE returned. libpam hides PAM_IGNORE: alone in a stack it ends as PAM_PERM_DENIED, before
+// pam_permit as PAM_SUCCESS. Events and lines are those of the first of the two calls.
+[[nodiscard]] inline int module_code(std::string_view options, pamtest_ops op, const char* user) {
+    forget();
+    const int alone = stack_code(service(options), op, user);
+    const auto said_events = events;
+    const auto said_lines = lines;
+    const int before_permit = stack_code(service(options, true), op, user);
+    events = said_events;
+    lines = said_lines;
+    return alone == PAM_PERM_DENIED && before_permit == PAM_SUCCESS ? PAM_IGNORE : alone;
+}
+
+// "@" in options stands for the test's directory.
+[[nodiscard]] inline std::string expand(std::string_view options) {
+    std::string out;
+    for (const char c : options)
+        out += c == '@' ? work_dir() : std::string(1, c);
+    return out;
+}
+
+[[nodiscard]] inline std::string name_of(int code) {
+    return std::to_string(code) + " (" + pam_strerror(nullptr, code) + ")";
+}
+
+[[nodiscard]] inline bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace gate::test
