@@ -16,6 +16,7 @@ enum class Event : std::uint8_t {
     session_refused, // drop: the login may not use the sink
     session_summary, // drop: what one session did
     request_refused, // drop: something other than taking a file was asked for
+    spool_unusable,  // drop: data_in or the staging directory cannot be used: every file is refused
     drop_accepted,   // a file is in data_in
     drop_ignored,    // a file nobody reads was taken and thrown away (.checksum)
     drop_refused,    // a file was refused
@@ -42,6 +43,8 @@ enum class Event : std::uint8_t {
         return "session.summary";
     case Event::request_refused:
         return "request.refused";
+    case Event::spool_unusable:
+        return "spool.unusable";
     case Event::drop_accepted:
         return "drop.accepted";
     case Event::drop_ignored:

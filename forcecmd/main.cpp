@@ -1,0 +1,100 @@
+// drop: the ForceCommand and login shell of an account that only receives data. drop(8).
+//
+// Two processes, split before the first byte of the client is read: the front (a child) parses what the
+// client sends, the publisher (this process, whose status sshd reports) decides and creates files.
+
+#include "forcecmd/front/front.h"
+#include "forcecmd/login.h"
+#include "forcecmd/publisher/publisher.h"
+#include "lib/base/file.h"
+#include "lib/sandbox/harden.h"
+
+#include <csignal>
+#include <exception>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace gate;
+
+void complain(std::string_view what, std::string_view remedy) {
+    const std::string text = "pandora-gate: " + std::string(what) + "; " + std::string(remedy) + "\n";
+    static_cast<void>(write_all(STDERR_FILENO, std::as_bytes(std::span(text))).has_value());
+}
+
+int fail_start(const Error& error) {
+    complain(error.what, "try again later");
+    return drop::k_exit_internal;
+}
+
+int be_front(drop::Channel channel, const drop::Login& login, pid_t publisher) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != publisher) // it went before the line above
+        return drop::k_exit_internal;
+    if (const auto hardened = sandbox::harden(login.policy.drop_max_file_size); !hardened)
+        return fail_start(hardened.error());
+    return drop::run_front(std::move(channel), login);
+}
+
+// The client's descriptors are the front's: were they open here too, a client would not see the front close
+// them.
+void leave_client() {
+    const Fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (null.valid())
+            ::dup2(null.get(), fd);
+        else
+            ::close(fd);
+    }
+}
+
+int be_publisher(drop::Channel channel, const drop::Login& login, pid_t front) {
+    leave_client();
+    int status = drop::k_exit_internal;
+    if (sandbox::harden(login.policy.drop_max_file_size)) {
+        Fs fs;
+        status = drop::Publisher(std::move(channel), login, fs).serve();
+    }
+    ::kill(front, SIGKILL); // it has said goodbye, or nothing of it can be taken any more
+    ::waitpid(front, nullptr, 0);
+    return status;
+}
+
+int run(int argc, char** argv) {
+    ::umask(077);
+    drop::LoginContext context;
+    const auto login = drop::read_login(argc, argv, context);
+    if (!login) {
+        complain(login.error().what, login.error().remedy);
+        drop::report_refused_login(login.error(), context);
+        return login.error().status;
+    }
+    auto ends = drop::Channel::make_pair();
+    if (!ends)
+        return fail_start(ends.error());
+    const pid_t self = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0)
+        return fail_start({Errc::system, errno, "cannot start"});
+    auto [ours, theirs] = std::move(*ends);
+    if (child == 0) {
+        { const drop::Channel closed = std::move(ours); }
+        return be_front(std::move(theirs), *login, self);
+    }
+    { const drop::Channel closed = std::move(theirs); }
+    return be_publisher(std::move(ours), *login, child);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const std::exception&) {
+        return drop::k_exit_internal; // nothing was acknowledged that is not in data_in
+    }
+}
