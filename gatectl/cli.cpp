@@ -109,6 +109,9 @@ void demand_root(const Context& context) {
     } catch (const CLI::Success& asked) { // --help, --version
         return line.app.exit(asked) == 0 ? Status::ok : Status::internal;
     } catch (const CLI::ParseError& error) {
+        if (const auto unknown = line.app.remaining(true); !unknown.empty())
+            stop(Status::usage, "unknown argument \"{}\" (see `pandora-gate --help`)",
+                 escape_visible(unknown.front()));
         stop(Status::usage, "{} (see `pandora-gate --help`)", escape_visible(error.what()));
     }
     Context& context = line.context;

@@ -5,8 +5,9 @@
 namespace gate::ctl {
 
 void tell(Context& context, audit::Line&& line) {
-    if (context.audit != nullptr && !context.audit->send(std::move(line)))
-        context.remarks.emplace_back("the system's logger did not take the audit event of this change");
+    if (context.audit == nullptr || context.audit->send(std::move(line)) || context.audit->lost() > 1)
+        return; // said once
+    context.remarks.emplace_back("the system's logger did not take the audit events of this change");
 }
 
 } // namespace gate::ctl

@@ -14,9 +14,8 @@ namespace gate::drop {
 
 class Publisher {
   public:
-    // `login` and `fs` must outlive the object. `front` is the front's process: it is ended when it stays too
-    // long.
-    Publisher(Channel channel, const Login& login, Fs& fs, pid_t front);
+    // `login` and `fs` must outlive the object.
+    Publisher(Channel channel, const Login& login, Fs& fs);
 
     // Serves until the front is gone, says goodbye, or a signal came. Returns the session's exit status.
     [[nodiscard]] int serve();

@@ -26,7 +26,7 @@ void check_existing(const StoredKey& key, const AddRequest& request, std::vector
         stop(Status::refused,
              "this key was revoked as {} on {} ({}) and cannot be added again: make a new key pair on the "
              "agent",
-             key.id, format_utc(key.revoked_at * 1'000'000), escape_visible(key.revoke_reason));
+             key.id, time_text(key.revoked_at), escape_visible(key.revoke_reason));
     std::vector<std::string> mine = key.agents;
     std::sort(mine.begin(), mine.end());
     std::sort(agents.begin(), agents.end());

@@ -29,6 +29,9 @@ struct AddRequest {
 // The one key that is named so. Throws Problem (refused) for none and for several.
 [[nodiscard]] const StoredKey& select_key(const std::vector<StoredKey>& keys, std::string_view name);
 
+// "2026-11-23T04:40:36Z".
+[[nodiscard]] std::string time_text(std::int64_t seconds);
+
 // The audit event of a change of one key.
 void tell_changed(Context& context, const StoredKey& key, std::string_view action, std::uint64_t generation);
 

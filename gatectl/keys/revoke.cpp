@@ -30,7 +30,7 @@ std::string revoke_key(Context& context, const std::string& name, const std::str
     std::string out =
         revoked_now ? fmt::format("revoked {} {}\n", key.id, key.fingerprint)
                     : fmt::format("{} {} was revoked on {} ({}), nothing changed\n", key.id, key.fingerprint,
-                                  format_utc(key.revoked_at * 1'000'000), escape_visible(key.revoke_reason));
+                                  time_text(key.revoked_at), escape_visible(key.revoke_reason));
     if (published.happened)
         out += describe(published) + '\n';
     return out;

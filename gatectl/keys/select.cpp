@@ -1,12 +1,11 @@
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
+#include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <cerrno>
 #include <fcntl.h>
-
-#include "gatectl/keys/public_key.h"
-#include "lib/base/file.h"
 
 namespace gate::ctl {
 

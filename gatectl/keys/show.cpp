@@ -24,12 +24,6 @@ using Json = nlohmann::ordered_json;
     return store.keys();
 }
 
-[[nodiscard]] std::string time_text(std::int64_t seconds) {
-    std::string text = format_utc(seconds * 1'000'000); // "...T04:40:36.000Z"
-    constexpr std::size_t k_seconds = 19;
-    return text.size() > k_seconds ? text.substr(0, k_seconds) + "Z" : text;
-}
-
 [[nodiscard]] const char* state_of(const StoredKey& key) {
     return key.revoked() ? "revoked" : "active";
 }
@@ -82,6 +76,11 @@ using Json = nlohmann::ordered_json;
 }
 
 } // namespace
+
+std::string time_text(std::int64_t seconds) {
+    const std::string text = format_utc(seconds * 1'000'000); // "2026-11-23T04:40:36.000Z"
+    return text.substr(0, text.find('.')) + 'Z';
+}
 
 std::string list_keys(Context& context, bool json) {
     const auto keys = load(context);

@@ -39,7 +39,7 @@ namespace {
             damaged("an agent's name is not one");
         record.agents.push_back({name, md5_hex(name)});
     }
-    if (record.agents.empty())
+    if (record.agents.empty() && !key.revoked())
         damaged("it has no agents");
     record.revoked_at = key.revoked_at;
     record.revoke_reason = key.revoke_reason;

@@ -24,12 +24,17 @@ void adopt(const Context& context, Store& store, const StoredKey* known, const k
     StoredKey key = to_stored(record);
     if (key.revoked_at == 0)
         key.revoked_at = now;
+    std::erase_if(key.agents, [](const std::string& name) { return wrong_with_agent(name) != nullptr; });
+    if (!is_key_id(key.id))
+        key.id = propose_id(key.id, record.fingerprint, 6);
     if (known != nullptr) {
         key.id = known->id;
         store.revoke(key.id, key.revoked_at, context.operator_name, key.revoke_reason);
     } else {
-        for (std::size_t digits = 6; store.find_id(key.id) && digits <= 64; digits += 2)
-            key.id = propose_id(key.id, record.fingerprint, digits);
+        const std::string stem = key.id;
+        for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * record.fingerprint.size();
+             ++digits)
+            key.id = propose_id(stem, record.fingerprint, digits);
         key.added_at = key.revoked_at;
         key.added_by = context.operator_name;
         key.revoked_by = context.operator_name;
