@@ -1,0 +1,204 @@
+// Public keys: which lines are taken, and with which words the others are refused.
+#include "tests/unit/support.h"
+#include "tests/unit/test_ctl_keys.h"
+
+#include "gatectl/crypto.h"
+#include "gatectl/keys/names.h"
+#include "gatectl/keys/public_key.h"
+#include "gatectl/problem.h"
+
+#include <fmt/format.h>
+
+using namespace gate;
+using namespace gate::test;
+
+namespace {
+
+std::string wire(std::string_view part) {
+    const auto n = part.size();
+    std::string out;
+    for (const int shift : {24, 16, 8, 0})
+        out += static_cast<char>(static_cast<unsigned char>((n >> shift) & 0xff));
+    return out + std::string(part);
+}
+
+std::string line_of(const std::string& type, const std::string& blob) {
+    return type + ' ' + base64_encode(as_bytes(blob)) + " comment";
+}
+
+std::string blob_of(const Fixture& key) {
+    const std::string_view line = key.line;
+    const auto from = line.find(' ') + 1;
+    return *base64_decode(line.substr(from, line.find(' ', from) - from));
+}
+
+// The P-256 point of the fixture.
+std::string point() {
+    return blob_of(k_ecdsa256).substr(blob_of(k_ecdsa256).size() - 65);
+}
+
+void refused(const std::string& text, std::string_view words, ctl::Status status = ctl::Status::bad_data) {
+    try {
+        static_cast<void>(ctl::read_public_key(text));
+    } catch (const ctl::Problem& problem) {
+        CHECK_MSG(std::string_view(problem.what()).find(words) != std::string_view::npos,
+                  fmt::format("{} does not say {}", problem.what(), words));
+        CHECK(std::string_view(problem.what()).find('\n') == std::string_view::npos);
+        CHECK_EQ(static_cast<int>(problem.status()), static_cast<int>(status));
+        return;
+    }
+    raise(__FILE__, __LINE__, fmt::format("taken, but should be refused with {}", words));
+}
+
+void takes_every_accepted_type() {
+    for (const Fixture& key : {k_ed25519, k_ecdsa256, k_ecdsa384, k_ecdsa521, k_rsa2048}) {
+        const auto parsed = ctl::read_public_key(key.line);
+        CHECK_EQ(parsed.type, std::string(key.type));
+        CHECK_EQ(keyring::format_fingerprint(parsed.fingerprint), std::string(key.fingerprint));
+        CHECK(parsed.comment.starts_with("agent@"));
+    }
+}
+
+void takes_security_keys() {
+    const std::string ed = "sk-ssh-ed25519@openssh.com";
+    CHECK_EQ(ctl::read_public_key(line_of(ed, wire(ed) + wire(std::string(32, 'x')) + wire("ssh:"))).type,
+             ed);
+    const std::string ec = "sk-ecdsa-sha2-nistp256@openssh.com";
+    CHECK_EQ(
+        ctl::read_public_key(line_of(ec, wire(ec) + wire("nistp256") + wire(point()) + wire("ssh:"))).type,
+        ec);
+    refused(line_of(ed, wire(ed) + wire(std::string(32, 'x')) + wire("")), "application");
+    refused(line_of(ed, wire(ed) + wire(std::string(32, 'x'))), "middle of a length");
+}
+
+void line_ends_and_blank_lines_do_no_harm() {
+    const std::string line = k_ed25519.line;
+    for (const std::string& text : {line + "\n", line + "\r\n", "\n" + line + "\n\n", "  " + line + "  "})
+        CHECK_EQ(ctl::read_public_key(text).comment, std::string("agent@ed25519"));
+}
+
+void refuses_by_form() {
+    const std::string line = k_ed25519.line;
+    refused("", "there is no key");
+    refused(" \n\n", "there is no key");
+    refused("hello world", "not an OpenSSH public key");
+    refused("ssh-ed25519", "ends after the type");
+    refused("ssh-ed448 AAAA x", "type ssh-ed448 are not accepted");
+    refused(k_dsa.line, "DSA");
+    refused(k_certificate.line, "certificate");
+    refused(k_rsa1024.line, "1024 bits");
+    refused("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n",
+            "this is a private key: keep it secret; give the .pub");
+    refused("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "this is a private key");
+    refused("PuTTY-User-Key-File-3: ssh-ed25519\n", "this is a private key");
+    refused("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "RFC 4716");
+    refused("-----BEGIN PUBLIC KEY-----\nAAAA\n", "PEM");
+    refused(line + "\n" + k_ecdsa256.line, "more than one line");
+    refused(line + " " + k_ecdsa256.line, "more than one key on the line");
+    refused("restrict " + line, "options before the key");
+    refused("command=\"a b\",no-pty " + line, "options before the key");
+    refused(line + std::string(ctl::k_max_line, 'x'), "longer than");
+    refused(line + "\rx", "carriage return");
+    refused(line + std::string(1, '\0') + "x", "NUL");
+    refused(line + "\x1b[2J", "control character");
+}
+
+void refuses_damaged_base64() {
+    const std::string blob = base64_encode(as_bytes(blob_of(k_ed25519)));
+    refused("ssh-ed25519 " + blob.substr(0, blob.size() - 1), "base64");
+    refused("ssh-ed25519 " + blob + "=", "base64");
+    refused("ssh-ed25519 " + blob.substr(0, 20) + "*" + blob.substr(21), "base64");
+    refused("ssh-ed25519 " + blob.substr(0, blob.size() - 4), "longer than the whole");
+}
+
+void refuses_by_structure() {
+    const std::string ed = "ssh-ed25519";
+    const std::string ec = "ecdsa-sha2-nistp256";
+    refused(line_of(ed, wire(ed) + wire(std::string(32, 'x')) + "y"), "bytes behind its end");
+    refused(line_of(ed, wire(ed) + wire(std::string(31, 'x'))), "wrong length");
+    refused(line_of(ed, wire("ssh-rsa") + wire(std::string(32, 'x'))), "type inside");
+    refused(line_of(ed, wire(ed) + "\xff\xff\xff\xff" + std::string(32, 'x')), "longer than the whole");
+    refused(line_of(ec, wire(ec) + wire("nistp384") + wire(point())), "curve inside");
+    std::string off = point();
+    off.back() = static_cast<char>(off.back() ^ 1);
+    refused(line_of(ec, wire(ec) + wire("nistp256") + wire(off)), "not on the curve");
+    std::string compressed = point();
+    compressed[0] = '\x02';
+    refused(line_of(ec, wire(ec) + wire("nistp256") + wire(compressed)), "uncompressed");
+}
+
+void refuses_rsa_numbers() {
+    const std::string type = "ssh-rsa";
+    const std::string modulus = blob_of(k_rsa2048).substr(blob_of(k_rsa2048).size() - 257); // with its zero
+    const std::string e = "\x01" + std::string(1, '\0') + "\x01";
+    CHECK_EQ(ctl::read_public_key(line_of(type, wire(type) + wire(e) + wire(modulus))).type, type);
+    const auto with = [&](const std::string& exponent, const std::string& n) {
+        return line_of(type, wire(type) + wire(exponent) + wire(n));
+    };
+    refused(with(e, modulus.substr(1)), "zero or negative");
+    refused(with(e, std::string(1, '\0') + modulus), "leading zeros");
+    refused(with("", modulus), "zero or negative");
+    refused(with("\x02", modulus), "not those of an RSA key");
+    std::string even = modulus;
+    even.back() = static_cast<char>(even.back() & ~1);
+    refused(with(e, even), "not those of an RSA key");
+    refused(with(e, "\x01" + std::string(2048, 'x')), "16384 at most");
+}
+
+void a_blob_cut_anywhere_is_refused() {
+    const std::string blob = blob_of(k_ecdsa256);
+    for (std::size_t n = 0; n < blob.size(); ++n) {
+        try {
+            ctl::check_blob(k_ecdsa256.type, std::string_view(blob).substr(0, n));
+            raise(__FILE__, __LINE__, fmt::format("a blob cut at {} was taken", n));
+        } catch (const ctl::Problem&) {
+        }
+    }
+}
+
+void agents_md5_is_that_of_the_name() {
+    CHECK_EQ(ctl::md5_hex("web01"), std::string("2f527604e1deff1329720282d8d3cfa1"));
+    CHECK_EQ(ctl::md5_hex(""), std::string("d41d8cd98f00b204e9800998ecf8427e"));
+    CHECK_EQ(ctl::md5_hex("se\xc3\xb1or x"), std::string("e909d3857c00bce5e8f6b6e267489bc3"));
+}
+
+void agent_names() {
+    for (const char* good : {"a", "web 01", "se\xc3\xb1or", "a.b", "x-", "{}[]()'\"\\", "\xff"})
+        CHECK_MSG(ctl::wrong_with_agent(good) == nullptr, good);
+    for (const char* bad : {"", ".a", "-a", "a/b", "a*", "*", "a\nb", "a\x7f", "\t"})
+        CHECK_MSG(ctl::wrong_with_agent(bad) != nullptr, bad);
+    CHECK(ctl::wrong_with_agent(std::string(200, 'a')) == nullptr);
+    CHECK(ctl::wrong_with_agent(std::string(201, 'a')) != nullptr);
+    CHECK(ctl::wrong_with_agent(std::string(1, '\0')) != nullptr);
+    CHECK_EQ(ctl::check_agents({"a", "b", "a"}).size(), std::size_t{2});
+}
+
+void ids_are_harmless() {
+    const keyring::Fingerprint fp{0xab, 0xcd, 0xef};
+    CHECK_EQ(ctl::propose_id("web01", fp, 6), std::string("web01-abcdef"));
+    CHECK_EQ(ctl::propose_id("se\xc3\xb1or x", fp, 6), std::string("se-or-x-abcdef"));
+    CHECK_EQ(ctl::propose_id("\xff\xff", fp, 8), std::string("key-abcdef00"));
+    for (const char* name : {"_a", "a.", "..", "(x)", "-", "0"})
+        CHECK_MSG(ctl::is_key_id(ctl::propose_id(name, fp, 6)), name);
+    for (const char* bad : {"", "-a", ".a", "a b", "a/b", "a:b", "\xc3\xb1"})
+        CHECK_MSG(!ctl::is_key_id(bad), bad);
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        GATE_TEST(takes_every_accepted_type),
+        GATE_TEST(takes_security_keys),
+        GATE_TEST(line_ends_and_blank_lines_do_no_harm),
+        GATE_TEST(refuses_by_form),
+        GATE_TEST(refuses_damaged_base64),
+        GATE_TEST(refuses_by_structure),
+        GATE_TEST(refuses_rsa_numbers),
+        GATE_TEST(a_blob_cut_anywhere_is_refused),
+        GATE_TEST(agents_md5_is_that_of_the_name),
+        GATE_TEST(agent_names),
+        GATE_TEST(ids_are_harmless),
+    };
+    return cmocka_run_group_tests_name("ctl_key", tests, nullptr, nullptr);
+}

@@ -1,0 +1,343 @@
+// Store and keyring as one: what a command changed, logins see; what failed, changed nothing; and nothing
+// brings a revoked key back.
+#include "tests/unit/support.h"
+#include "tests/unit/test_ctl_keys.h"
+
+#include "gatectl/keys/commands.h"
+#include "gatectl/problem.h"
+#include "gatectl/publish/publish.h"
+#include "lib/keyring/reader.h"
+
+#include <fmt/format.h>
+#include <functional>
+#include <thread>
+
+using namespace gate;
+using namespace gate::test;
+
+namespace {
+
+struct Place {
+    TempDir dir;
+    ctl::Context context;
+
+    Place() {
+        context.store = dir / "store/store.db";
+        context.keyring = dir / "keyring";
+        context.config = dir / "gate.toml";
+        context.operator_name = "tester";
+        context.owner = ::geteuid();
+        context.store_patience = 0;
+    }
+
+    std::string add(const Fixture& key, const std::vector<std::string>& agents, const std::string& id = {}) {
+        return ctl::add_key(context, {.key = key.line, .agents = agents, .note = {}, .id = id});
+    }
+    [[nodiscard]] keyring::Reader reader() const {
+        auto opened = keyring::Reader::open(context.keyring.c_str(), context.owner);
+        CHECK_OK(opened);
+        CHECK_OK(opened->verify());
+        return std::move(*opened);
+    }
+    [[nodiscard]] keyring::Header header() const { return reader().header(); }
+    [[nodiscard]] keyring::Policy policy() const {
+        const auto policy = reader().policy();
+        CHECK_OK(policy);
+        return *policy;
+    }
+    [[nodiscard]] std::optional<keyring::KeyRecord> find(const Fixture& key) const {
+        const auto found = reader().find(*keyring::parse_fingerprint(key.fingerprint));
+        CHECK_OK(found);
+        return *found;
+    }
+    [[nodiscard]] std::vector<ctl::StoredKey> stored() {
+        ctl::Store store(context.store, context.owner, 0);
+        const ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::read);
+        return store.keys();
+    }
+};
+
+void refused(ctl::Status status, std::string_view words, const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const ctl::Problem& problem) {
+        CHECK_MSG(std::string_view(problem.what()).find(words) != std::string_view::npos,
+                  fmt::format("[{}] does not say [{}]", problem.what(), words));
+        CHECK_EQ(static_cast<int>(problem.status()), static_cast<int>(status));
+        return;
+    }
+    raise(__FILE__, __LINE__, fmt::format("succeeded, should be refused with [{}]", words));
+}
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+void a_key_that_was_added_is_in_the_keyring() {
+    Place p;
+    CHECK(contains(p.add(k_ed25519, {"web01", "se\xc3\xb1or"}), "added web01-711e0d SHA256:cR4N"));
+    const auto record = p.find(k_ed25519);
+    CHECK(record.has_value());
+    CHECK_EQ(record->id, std::string("web01-711e0d"));
+    CHECK(record->state == keyring::KeyState::active);
+    CHECK_EQ(record->agents.size(), std::size_t{2});
+    CHECK_EQ(record->agents[0].md5, std::string("2f527604e1deff1329720282d8d3cfa1"));
+    CHECK_EQ(record->agents[1].name, std::string("se\xc3\xb1or"));
+    CHECK_EQ(p.header().generation, std::uint64_t{1});
+    const auto keys = p.stored();
+    CHECK_EQ(keys.size(), std::size_t{1});
+    CHECK_EQ(keys[0].added_by, std::string("tester"));
+    CHECK_EQ(keys[0].note, std::string("agent@ed25519"));
+    CHECK(keys[0].agents == std::vector<std::string>({"web01", "se\xc3\xb1or"}));
+}
+
+void adding_again_is_harmless_and_adding_otherwise_is_refused() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a", "b"}));
+    CHECK(contains(p.add(k_ed25519, {"b", "a"}), "already there, nothing changed"));
+    CHECK_EQ(p.header().generation, std::uint64_t{1});
+    refused(ctl::Status::refused, "make a new key pair", [&] { static_cast<void>(p.add(k_ed25519, {"a"})); });
+    refused(ctl::Status::refused, "an id does not change", [&] {
+        static_cast<void>(p.add(k_ed25519, {"a", "b"}, "other"));
+    });
+    refused(ctl::Status::refused, "is another key's",
+            [&] { static_cast<void>(p.add(k_rsa2048, {"c"}, "a-711e0d")); });
+    CHECK_EQ(p.header().generation, std::uint64_t{1});
+}
+
+void a_revoked_key_stays_as_a_tombstone() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"web01"}));
+    static_cast<void>(p.add(k_rsa2048, {"web02"}));
+    CHECK(contains(ctl::revoke_key(p.context, "SHA256:cR4N", "lost"), "1 key active, 1 revoked"));
+    const auto record = p.find(k_ed25519);
+    CHECK(record.has_value());
+    CHECK(record->state == keyring::KeyState::revoked);
+    CHECK_EQ(record->revoke_reason, std::string("lost"));
+    CHECK(record->revoked_at > 0);
+    CHECK(p.find(k_rsa2048)->state == keyring::KeyState::active);
+    refused(ctl::Status::refused, "cannot be added again",
+            [&] { static_cast<void>(p.add(k_ed25519, {"web01"})); });
+    CHECK(contains(ctl::revoke_key(p.context, "web01", "again"), "was revoked on"));
+    CHECK(p.find(k_ed25519)->revoke_reason == "lost");
+    CHECK(contains(ctl::show_key(p.context, "web01", false), "revoke by tester: lost"));
+    CHECK(contains(ctl::list_keys(p.context, true), "\"state\": \"revoked\""));
+}
+
+void names_of_keys() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"web"}, "web"));
+    static_cast<void>(p.add(k_rsa2048, {"web02"}, "web02"));
+    CHECK(contains(ctl::show_key(p.context, "web", false), k_ed25519.fingerprint)); // exact before prefix
+    CHECK(contains(ctl::show_key(p.context, "web0", false), k_rsa2048.fingerprint));
+    CHECK(contains(ctl::show_key(p.context, k_rsa2048.fingerprint, false), "web02"));
+    refused(ctl::Status::refused, "could be any of 2",
+            [&] { static_cast<void>(ctl::show_key(p.context, "we", false)); });
+    refused(ctl::Status::refused, "there is no key",
+            [&] { static_cast<void>(ctl::show_key(p.context, "x", false)); });
+    refused(ctl::Status::refused, "there is no key",
+            [&] { static_cast<void>(ctl::show_key(p.context, "", false)); });
+    refused(ctl::Status::refused, "there is no key",
+            [&] { static_cast<void>(ctl::revoke_key(p.context, "x\x1b[2J", "why")); });
+    refused(ctl::Status::usage, "--reason",
+            [&] { static_cast<void>(ctl::revoke_key(p.context, "web", "")); });
+}
+
+void looking_makes_no_files() {
+    Place p;
+    CHECK_EQ(ctl::list_keys(p.context, false), std::string());
+    CHECK_EQ(ctl::list_keys(p.context, true), std::string("[]\n"));
+    CHECK(::access((p.dir / "store").c_str(), F_OK) != 0);
+}
+
+void a_publish_that_fails_changes_nothing() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    const auto before = p.stored();
+    const std::string good = p.context.keyring;
+    p.context.keyring = p.dir / "missing/keyring";
+    refused(ctl::Status::cant_create, "nothing was changed",
+            [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
+    refused(ctl::Status::cant_create, "nothing was changed",
+            [&] { static_cast<void>(ctl::revoke_key(p.context, "a", "x")); });
+    refused(ctl::Status::cant_create, "nothing was changed",
+            [&] { static_cast<void>(ctl::publish_command(p.context)); });
+    CHECK(p.stored() == before);
+    p.context.keyring = good;
+    CHECK_EQ(p.header().generation, std::uint64_t{1});
+}
+
+void publishing_reads_gate_toml_and_changes_of_keys_do_not() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    write_file(p.context.config, "[drop]\nsession_files = 5\n");
+    static_cast<void>(p.add(k_rsa2048, {"b"}));
+    CHECK_EQ(p.policy().drop_session_files, std::uint64_t{10'000});
+    CHECK_EQ(ctl::publish_command(p.context),
+             std::string("published generation 3: 2 keys active, 0 revoked; policy changed\n"));
+    CHECK_EQ(p.policy().drop_session_files, std::uint64_t{5});
+    CHECK(contains(ctl::publish_command(p.context), "policy unchanged"));
+    write_file(p.context.config, "[drop]\nsession_files = 0\n");
+    refused(ctl::Status::bad_data,
+            "gate.toml:2: ", [&] { static_cast<void>(ctl::publish_command(p.context)); });
+    CHECK_EQ(p.header().generation, std::uint64_t{4});
+    static_cast<void>(ctl::revoke_key(p.context, "a", "in spite of the broken file"));
+    CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
+    CHECK_EQ(p.policy().drop_session_files, std::uint64_t{5});
+}
+
+// A reader's lock lets the transaction begin, and the keyring be published, but not the commit.
+class CommitBlocker {
+  public:
+    explicit CommitBlocker(const Place& p)
+        : store_(p.context.store, p.context.owner, 0),
+          transaction_(store_, ctl::Store::Transaction::Kind::read) {
+        static_cast<void>(store_.keys());
+    }
+
+  private:
+    ctl::Store store_;
+    ctl::Store::Transaction transaction_;
+};
+
+void a_commit_that_fails_takes_an_added_key_out_of_the_keyring() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    {
+        const CommitBlocker blocker(p);
+        refused(ctl::Status::unavailable, "locked", [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
+    }
+    CHECK(!p.find(k_rsa2048).has_value());
+    CHECK(p.find(k_ed25519)->state == keyring::KeyState::active);
+    CHECK_EQ(p.stored().size(), std::size_t{1});
+    CHECK(contains(p.add(k_rsa2048, {"b"}), "published generation 4"));
+}
+
+void a_commit_that_fails_does_not_bring_a_revoked_key_back() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    {
+        const CommitBlocker blocker(p);
+        refused(ctl::Status::unavailable, "every revocation",
+                [&] { static_cast<void>(ctl::revoke_key(p.context, "a", "stolen")); });
+    }
+    CHECK(!p.stored()[0].revoked());
+    CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
+    static_cast<void>(p.add(k_rsa2048, {"b"})); // any later change takes the revocation over
+    CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
+    CHECK(p.stored()[0].revoke_reason == "stolen");
+}
+
+void a_store_from_an_old_backup_keeps_revocations() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    const std::string backup = read_file(p.context.store);
+    static_cast<void>(p.add(k_rsa2048, {"b"}));
+    static_cast<void>(p.add(k_ecdsa256, {"c"}));
+    static_cast<void>(ctl::revoke_key(p.context, "a", "stolen"));
+    static_cast<void>(ctl::revoke_key(p.context, "b", "lost"));
+    write_file(p.context.store, backup, 0600);
+    write_file(p.context.config, "");
+    CHECK(contains(ctl::publish_command(p.context), "generation 6: 0 keys active, 2 revoked"));
+    CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
+    CHECK(p.find(k_rsa2048)->state == keyring::KeyState::revoked);
+    CHECK(!p.find(k_ecdsa256).has_value());
+    CHECK_EQ(
+        p.context.remarks.back(),
+        std::string("the published keyring was ahead of the store: 1 key(s) that the store does not know are "
+                    "no longer accepted, for instance c-ee9a83; add them again if they are wanted"));
+    CHECK_EQ(p.stored().size(), std::size_t{2});
+}
+
+void a_damaged_or_missing_keyring_is_replaced() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    write_file(p.context.keyring, "nonsense");
+    CHECK(contains(p.add(k_ed25519, {"a"}), "published generation 2"));
+    CHECK(p.find(k_ed25519).has_value());
+    CHECK_EQ(::unlink(p.context.keyring.c_str()), 0);
+    CHECK(contains(ctl::publish_command(p.context), "generation 3: 1 key active, 0 revoked; policy new"));
+}
+
+void two_administrators_at_once_lose_nothing() {
+    Place p;
+    p.context.store_patience = 60;
+    constexpr int k_each = 8;
+    const auto work = [&p](char who) {
+        ctl::Context mine = p.context;
+        for (int i = 0; i < k_each; ++i) {
+            const std::string type = "ssh-ed25519";
+            std::string blob{0, 0, 0, 11};
+            blob += type + std::string{0, 0, 0, 32} + std::string(31, who) + static_cast<char>(i);
+            const std::string line = type + ' ' + base64_encode(as_bytes(blob));
+            static_cast<void>(ctl::add_key(
+                mine, {.key = line, .agents = {fmt::format("{}{}", who, i)}, .note = {}, .id = {}}));
+        }
+    };
+    std::thread other(work, 'b');
+    work('a');
+    other.join();
+    CHECK_EQ(p.stored().size(), std::size_t{2 * k_each});
+    CHECK_EQ(p.header().generation, std::uint64_t{2 * k_each});
+    CHECK_EQ(p.header().active_count, std::uint64_t{2 * k_each});
+}
+
+void a_locked_store_is_said_to_be_locked() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    ctl::Store store(p.context.store, p.context.owner, 0);
+    const ctl::Store::Transaction writer(store, ctl::Store::Transaction::Kind::write);
+    refused(ctl::Status::unavailable, "locked by another program",
+            [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
+}
+
+void modes_are_tight_and_demanded() {
+    Place p;
+    const mode_t old = ::umask(0);
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    ::umask(old);
+    struct stat st {};
+    CHECK_EQ(::stat(p.context.store.c_str(), &st), 0);
+    CHECK_EQ(st.st_mode & 07777, mode_t{0600});
+    CHECK_EQ(::stat((p.dir / "store").c_str(), &st), 0);
+    CHECK_EQ(st.st_mode & 07777, mode_t{0700});
+    CHECK_EQ(::chmod(p.context.store.c_str(), 0640), 0);
+    refused(ctl::Status::no_permission, "chmod 600",
+            [&] { static_cast<void>(ctl::list_keys(p.context, false)); });
+    CHECK_EQ(::chmod(p.context.store.c_str(), 0600), 0);
+    CHECK_EQ(::chmod((p.dir / "store").c_str(), 0777), 0);
+    refused(ctl::Status::no_permission, "chmod go-w", [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
+}
+
+void what_is_not_our_store_is_refused() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    write_file(p.context.store, std::string(5000, 'x'), 0600);
+    refused(ctl::Status::unavailable, "damaged",
+            [&] { static_cast<void>(ctl::list_keys(p.context, false)); });
+    p.context.store = p.dir / "a\"b";
+    refused(ctl::Status::usage, "quotes", [&] { static_cast<void>(ctl::list_keys(p.context, false)); });
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        GATE_TEST(a_key_that_was_added_is_in_the_keyring),
+        GATE_TEST(adding_again_is_harmless_and_adding_otherwise_is_refused),
+        GATE_TEST(a_revoked_key_stays_as_a_tombstone),
+        GATE_TEST(names_of_keys),
+        GATE_TEST(looking_makes_no_files),
+        GATE_TEST(a_publish_that_fails_changes_nothing),
+        GATE_TEST(publishing_reads_gate_toml_and_changes_of_keys_do_not),
+        GATE_TEST(a_commit_that_fails_takes_an_added_key_out_of_the_keyring),
+        GATE_TEST(a_commit_that_fails_does_not_bring_a_revoked_key_back),
+        GATE_TEST(a_store_from_an_old_backup_keeps_revocations),
+        GATE_TEST(a_damaged_or_missing_keyring_is_replaced),
+        GATE_TEST(two_administrators_at_once_lose_nothing),
+        GATE_TEST(a_locked_store_is_said_to_be_locked),
+        GATE_TEST(modes_are_tight_and_demanded),
+        GATE_TEST(what_is_not_our_store_is_refused),
+    };
+    return cmocka_run_group_tests_name("ctl_store", tests, nullptr, nullptr);
+}
