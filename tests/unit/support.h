@@ -18,7 +18,9 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cstdint>
+extern "C" {
 #include <cmocka.h>
+}
 // clang-format on
 #undef fail
 #undef skip
