@@ -43,6 +43,17 @@ struct Faults {
     bool root_owns_all = false; // fstat says so: the keyring must be root's, the tester need not be
 };
 inline Faults faults;
+// Allocations to go until one fails (malloc, in programs that stand in for it), 0 = none will.
+inline long fail_at = 0;
+// While a stand-in works, no allocation fails: it is not the module's.
+struct Unfailing {
+    long saved = std::exchange(fail_at, 0);
+    Unfailing() = default;
+    Unfailing(const Unfailing&) = delete;
+    Unfailing& operator=(const Unfailing&) = delete;
+    ~Unfailing() { fail_at = saved; }
+};
+
 inline std::vector<std::string> events; // datagrams for /dev/log
 inline std::vector<std::string> lines;  // of pam_syslog
 
@@ -90,11 +101,13 @@ GATE_STAND_IN int fstat(int fd, struct stat* st) noexcept {
 }
 
 GATE_STAND_IN ssize_t sendto(int, const void* data, size_t size, int, const sockaddr*, socklen_t) {
+    const gate::test::Unfailing unfailing;
     gate::test::events.emplace_back(static_cast<const char*>(data), size);
     return static_cast<ssize_t>(size);
 }
 
 GATE_STAND_IN void pam_syslog(const pam_handle_t*, int, const char* format, ...) {
+    const gate::test::Unfailing unfailing;
     char text[2048];
     va_list arguments;
     va_start(arguments, format);

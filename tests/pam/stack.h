@@ -30,9 +30,23 @@ inline void forget() {
     lines.clear();
 }
 
+// A transaction of its own whose conversation answers nothing.
+struct Handle {
+    explicit Handle(const std::string& name, const char* user = "pandora") {
+        CHECK_EQ(pam_start(name.c_str(), user, &conversation, &pamh), PAM_SUCCESS);
+    }
+    Handle(const Handle&) = delete;
+    Handle& operator=(const Handle&) = delete;
+    ~Handle() { pam_end(pamh, PAM_SUCCESS); }
+
+    static int refuse(int, const pam_message**, pam_response**, void*) { return PAM_CONV_ERR; }
+    pam_conv conversation{&refuse, nullptr};
+    pam_handle_t* pamh = nullptr;
+};
+
 // The code a stack returns for one operation on a new handle.
 [[nodiscard]] inline int stack_code(const std::string& name, pamtest_ops op, const char* user) {
-    pamtest_conv_data conversation{}; // answers no question
+    pamtest_conv_data conversation{};
     pam_testcase cases[] = {{op, PAM_SUCCESS, 0, 0, {nullptr}}};
     const pamtest_err error = _pamtest(name.c_str(), user, &conversation, cases, 1, nullptr);
     CHECK_MSG(error == PAMTEST_ERR_OK || error == PAMTEST_ERR_CASE, "libpamtest: " + std::to_string(error));

@@ -10,19 +10,6 @@ using namespace gate::test;
 
 namespace {
 
-struct Handle {
-    explicit Handle(const std::string& name, const char* user = "pandora") {
-        CHECK_EQ(pam_start(name.c_str(), user, &conversation, &pamh), PAM_SUCCESS);
-    }
-    Handle(const Handle&) = delete;
-    Handle& operator=(const Handle&) = delete;
-    ~Handle() { pam_end(pamh, PAM_SUCCESS); }
-
-    static int refuse(int, const pam_message**, pam_response**, void*) { return PAM_CONV_ERR; }
-    pam_conv conversation{&refuse, nullptr};
-    pam_handle_t* pamh = nullptr;
-};
-
 keyring::KeyRecord key(const std::string& id, const std::string& blob, keyring::KeyState state) {
     keyring::KeyRecord record;
     record.fingerprint = sha256(as_bytes(blob));
