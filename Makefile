@@ -179,7 +179,7 @@ format-check: ## fail if a source is not in the house's format
 
 install: all ## DESTDIR, PREFIX, LIBEXECDIR, PAMDIR, SYSCONFDIR
 	install -d $(DESTDIR)$(LIBEXECDIR)/pandora-gate $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PAMDIR)
-	install -d $(DESTDIR)$(SYSCONFDIR)/pandora-gate $(DESTDIR)$(STATEDIR) $(DESTDIR)$(DATADIR)/pandora-gate
+	install -d $(DESTDIR)$(SYSCONFDIR)/pandora-gate $(DESTDIR)$(STATEDIR)/home $(DESTDIR)$(DATADIR)/pandora-gate
 	install -m 0755 $(O)/authkeys $(O)/drop $(DESTDIR)$(LIBEXECDIR)/pandora-gate/
 	install -m 0755 $(O)/pandora-gate $(DESTDIR)$(SBINDIR)/
 	install -m 0644 $(O)/pam_pandora.so $(DESTDIR)$(PAMDIR)/

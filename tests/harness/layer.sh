@@ -100,10 +100,13 @@ case ${1-} in
     --in)
         [ $# = 2 ] || die "usage: layer.sh --in DIR"
         mkdir -p "$2"
+        set -- --in "$(cd "$2" && pwd)" # the copy has a working directory of its own
         name=$(key)
         ensure "$2/$name.squashfs"
         find "$2" -maxdepth 1 -type f -name '*.squashfs*' ! -name "$name.*" -delete
         echo "$2/$name.squashfs" ;;
     -* | '') die "usage: layer.sh IMAGE | --in DIR" ;;
-    *) mkdir -p "$(dirname "$1")"; ensure "$1" ;;
+    *)
+        mkdir -p "$(dirname "$1")"
+        ensure "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;;
 esac
