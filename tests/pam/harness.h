@@ -6,20 +6,13 @@
 // Include it in one file of a program only.
 #pragma once
 
-// Neither header declares its functions extern "C".
-// clang-format off
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cstdint>
+#include "tests/unit/support.h"
+
 #include <security/pam_appl.h>
+// The header does not say so itself.
 extern "C" {
-#include <cmocka.h>
 #include <libpamtest.h>
 }
-// clang-format on
-
-#include "tests/unit/support.h"
 
 #include <cstdarg>
 #include <dlfcn.h>
