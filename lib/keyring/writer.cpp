@@ -113,9 +113,13 @@ void pad_to(std::string& out, std::size_t alignment) {
     ::unlink(fresh.c_str());
     if (::link(path.c_str(), fresh.c_str()) != 0)
         return errno == ENOENT ? Result<void>{} : fail_errno("cannot keep the previous keyring");
+    Result<void> kept;
     if (::rename(fresh.c_str(), (path + ".previous").c_str()) != 0)
-        return fail_errno("cannot keep the previous keyring");
-    return {};
+        kept = fail_errno("cannot keep the previous keyring");
+    // rename(2) does nothing when both names are the same file already, as they are after a publish that
+    // failed between this rename and the last one.
+    ::unlink(fresh.c_str());
+    return kept;
 }
 
 } // namespace
@@ -172,16 +176,28 @@ Result<std::string> build(Contents contents) {
     return out;
 }
 
-Result<void> publish(const std::string& path, Contents contents, uid_t owner) {
-    GATE_TRY(const std::string bytes, build(std::move(contents)));
-    const std::string fresh = path + ".new";
-    GATE_CHECK(write_file(fresh, bytes));
+namespace {
+
+[[nodiscard]] Result<void> check_and_replace(const std::string& fresh, const std::string& path, uid_t owner) {
     GATE_TRY(const Reader reader, Reader::open(fresh.c_str(), owner));
     GATE_CHECK(reader.verify());
     GATE_CHECK(keep_previous(path));
     if (::rename(fresh.c_str(), path.c_str()) != 0)
         return fail_errno("cannot put the new keyring in place");
     return sync_parent(path);
+}
+
+} // namespace
+
+Result<void> publish(const std::string& path, Contents contents, uid_t owner) {
+    GATE_TRY(const std::string bytes, build(std::move(contents)));
+    const std::string fresh = path + ".new";
+    Result<void> done = write_file(fresh, bytes);
+    if (done)
+        done = check_and_replace(fresh, path, owner);
+    if (!done)
+        ::unlink(fresh.c_str()); // it may be what fills the disk; gone already if only the last sync failed
+    return done;
 }
 
 } // namespace gate::keyring
