@@ -5,6 +5,7 @@
 #include "authkeys_cmd/process.h"
 #include "authkeys_cmd/report.h"
 
+#include <exception>
 #include <unistd.h>
 
 namespace {
@@ -29,6 +30,8 @@ using namespace gate::authkeys;
 } // namespace
 
 int main(int argc, char** argv) {
+    // Without memory for the exception itself, nothing can be caught.
+    std::set_terminate([] { ::_exit(static_cast<int>(Status::internal)); });
     try {
         start_deadline();
         Request request;
