@@ -60,3 +60,48 @@ def pytest_runtest_makereport(item, call):
         report.longrepr = f"{said}\nskipped, but tests/skips.txt does not list {item.nodeid}"
         if hasattr(report, "wasxfail"):
             del report.wasxfail
+
+
+@pytest.fixture(scope="session")
+def world_of_session(tmp_path_factory):
+    from world import World
+    made = World(tmp_path_factory.mktemp("world"))
+    made.key = made.enrol("agents", *AGENTS)
+    yield made
+    made.stop()
+
+
+# The agents that the key of every test may send for: those of tests/fixtures, and one for made-up packets.
+AGENTS = ("web01", "loadgen01", "aixhost", "shellhost", "test")
+
+
+@pytest.fixture
+def world(world_of_session):
+    """The world, with an empty data_in."""
+    world_of_session.clear()
+    yield world_of_session
+    world_of_session.clear()
+
+
+@pytest.fixture
+def gate(world):
+    """A client with an active key."""
+    return world.client(world.key)
+
+
+@pytest.fixture
+def stock(world):
+    """The control: the same client against a stock sshd, as an ordinary account."""
+    return world.stock_client("stocka")
+
+
+@pytest.fixture
+def packet(tmp_path):
+    """Makes packets: packet("test.1.data", size=7000) -> its path."""
+    import packets
+
+    def make(name, size=3000, agent="test"):
+        path = tmp_path / name
+        path.write_bytes(packets.make(agent, size))
+        return path
+    return make
