@@ -28,9 +28,12 @@ GATE_STAND_IN void* malloc(size_t size) noexcept {
 
 namespace {
 
+// Without the wrappers: in a shell that execs, pam_wrapper would leave its directory behind.
 std::string output_of(const std::string& command) {
-    const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen(("LD_PRELOAD= " + command).c_str(), "r"),
-                                                     ::pclose};
+    const std::string preload = std::getenv("LD_PRELOAD");
+    ::unsetenv("LD_PRELOAD");
+    const std::unique_ptr<FILE, int (*)(FILE*)> pipe{::popen(command.c_str(), "r"), ::pclose};
+    ::setenv("LD_PRELOAD", preload.c_str(), 1);
     CHECK(pipe != nullptr);
     std::string out;
     std::array<char, 4096> block{};
