@@ -81,9 +81,12 @@ Result<Reservation> Spool::reserve_named() {
             return std::unexpected(fd.error());
         }
         // The lock says that somebody is alive behind this name. If a sweep of left-overs was faster, take
-        // another.
+        // another: it holds the lock, or it has let go of it and the name is gone.
         Reservation made(fs_, staging_.get(), std::move(*fd), std::move(name));
-        if (::flock(made.fd_.get(), LOCK_EX | LOCK_NB) == 0 || attempt >= k_name_tries)
+        const bool locked = ::flock(made.fd_.get(), LOCK_EX | LOCK_NB) == 0;
+        struct stat st {};
+        const bool swept = ::fstat(made.fd_.get(), &st) == 0 && st.st_nlink == 0;
+        if ((locked && !swept) || attempt >= k_name_tries)
             return made;
     }
 }
