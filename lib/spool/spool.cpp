@@ -118,6 +118,8 @@ Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> conten
     const std::uint64_t size = content.size();
     while (!content.empty()) {
         GATE_TRY(const std::size_t n, fs_.write(fd, content));
+        if (n == 0) // no file system does this; waiting for a better answer would last for ever
+            return fail(Errc::system, "the file takes no more bytes");
         content = content.subspan(n);
     }
     if (r.reserved_) // else the reservation stays allocated behind the end of the file
