@@ -96,7 +96,7 @@ Result<std::optional<KeyRecord>> Reader::find(const Fingerprint& fp) const {
     std::uint64_t end = std::uint64_t{span[1]} + 1;
     if (low >= end || end > header_.page_count)
         return fail(Errc::damaged, "keyring is damaged: the directory points outside the index");
-    Page page;
+    Page page{};
     while (low < end) {
         const std::uint64_t middle = low + (end - low) / 2;
         GATE_CHECK(load_page(middle, page));
@@ -134,7 +134,7 @@ Result<void> Reader::verify(Visitor visitor, void* context) const {
         directory.back() != header_.page_count - 1)
         return fail(Errc::damaged, "keyring is damaged: the directory is not in order");
 
-    Page page;
+    Page page{};
     Fingerprint previous{};
     std::uint64_t keys = 0;
     std::uint64_t active = 0;

@@ -107,11 +107,11 @@ class Client:
     def __init__(self, sshd, user, key=None, host="127.0.0.1", options=()):
         self.sshd, self.user, self.key, self.host = sshd, user, key, host
         self.target = f"{user}@{'[' + host + ']' if ':' in host else host}"
-        self.common = ["-F", "none", "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no",
+        # ssh takes the first value it sees: the caller's options come before these.
+        self.common = [*options, "-F", "none", "-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no",
                        "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         if key:
             self.common += ["-i", str(key), "-o", "IdentitiesOnly=yes"]
-        self.common += list(options)
 
     def _run(self, argv, **kwargs):
         kwargs.setdefault("timeout", 60)

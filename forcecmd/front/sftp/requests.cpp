@@ -1,6 +1,8 @@
 // What each SFTP request does to the virtual tree and the Dropbox.
 #include "forcecmd/front/sftp/server.h"
 
+#include "lib/spool/name.h"
+
 #include <algorithm>
 
 namespace gate::drop::sftp {
@@ -127,7 +129,17 @@ void Server::on_stat(Call& call) {
     if (size)
         reply_file_attributes(call, *size);
     else
-        reply_no_such_file(call);
+        deny_existence(call, *path, at);
+}
+
+// Every client asks for the name that it is about to send; none asks for what can be no packet's name, or
+// lies outside data_in. The client hears in both cases that nothing is there, the audit of the second.
+void Server::deny_existence(Call& call, std::string_view path, const VirtualTree::Location& at) {
+    spool::FileName name;
+    const Reason why = at.place == Place::file ? spool::parse_file_name(at.name, name) : Reason::name_path;
+    if (why != Reason::none)
+        dropbox_.refused(why, path);
+    reply_no_such_file(call);
 }
 
 void Server::on_fstat(Call& call) {
@@ -187,7 +199,7 @@ void Server::on_opendir(Call& call) {
     }
     const auto at = tree_.locate(*path);
     if (at.place != Place::home && at.place != Place::directory) {
-        reply_no_such_file(call);
+        deny_existence(call, *path, at);
         return;
     }
     Handle* handle = free_handle();

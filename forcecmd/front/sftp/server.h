@@ -86,6 +86,7 @@ class Server final : public Machine {
     void refuse(Call& call, spool::Reason why, std::string_view what);
     void reply_bad_message(Call& call) { reply_status(call, Status::bad_message, "malformed request"); }
     void reply_no_such_file(Call& call) { reply_status(call, Status::no_such_file, "No such file"); }
+    void deny_existence(Call& call, std::string_view path, const VirtualTree::Location& at);
     void reply_handle(Call& call, const Handle& handle);
     void reply_file_attributes(Call& call, std::uint64_t size);
 
