@@ -41,6 +41,8 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPI
 LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed -Wl,--gc-sections
 ifeq ($(SAN),1)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# GCC's manual, -fsanitize: this one has false positives then (12: std::optional of anything with a string).
+WARN += -Wno-maybe-uninitialized
 else
 SANFLAGS :=
 HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
