@@ -318,3 +318,19 @@ KbdInteractiveAuthentication no
 Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
+
+
+@contextlib.contextmanager
+def policy(world, **settings):
+    """policy(world, spool={"durability": "none"}): published for the time of the block."""
+    def value(v):
+        return str(v).lower() if isinstance(v, (bool, int)) else json.dumps(v)
+    before = GATE_TOML.read_text()
+    GATE_TOML.write_text("".join(f"[{table}]\n" + "".join(f"{k} = {value(v)}\n" for k, v in fields.items())
+                                 for table, fields in settings.items()))
+    try:
+        world.gate("publish")
+        yield
+    finally:
+        GATE_TOML.write_text(before)
+        world.gate("publish")
