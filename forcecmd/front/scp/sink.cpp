@@ -92,6 +92,8 @@ std::size_t Sink::take_line(std::string_view bytes, std::string& out) {
     const std::size_t end = bytes.find('\n');
     const std::size_t more = std::min(end, bytes.size());
     if (more > k_max_record - line_.size()) {
+        // As much as there may be: the audit hears the same, however the client cut it.
+        line_.append(bytes.substr(0, k_max_record - line_.size()));
         if (state_ == State::client_error)
             discard_file(Reason::client_error, out);
         dropbox_.refused(Reason::protocol, line_);
