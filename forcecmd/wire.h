@@ -15,6 +15,7 @@ namespace gate::drop {
 
 enum class Op : std::uint32_t {
     begin = 1, // name, size or k_unknown_size -> a file number
+    rename,    // file, name: it will be published under that name
     commit,    // file; carries the sealed memfd with its content
     abort,     // file, reason; no reply
     note,      // reason, name = what was asked for: a refusal that the front decided, for the audit; no reply

@@ -30,6 +30,8 @@ class Dropbox {
     [[nodiscard]] virtual std::uint64_t size(FileId file) const = 0;
     // Cuts what has arrived. Larger than size() is refused.
     [[nodiscard]] virtual spool::Reason truncate(FileId file, std::uint64_t size) = 0;
+    // The file gets another name, with everything that begin() checks of names.
+    [[nodiscard]] virtual spool::Reason rename(FileId file, std::string_view name) = 0;
     // The client says that it is complete. On Reason::none it has been taken for good; the file is closed
     // either way.
     [[nodiscard]] virtual spool::Reason commit(FileId file) = 0;

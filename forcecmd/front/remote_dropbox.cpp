@@ -110,6 +110,15 @@ Reason RemoteDropbox::truncate(FileId file, std::uint64_t size) {
     return Reason::none;
 }
 
+Reason RemoteDropbox::rename(FileId file, std::string_view name) {
+    Request request;
+    request.op = Op::rename;
+    request.file = file;
+    request.set_text(name);
+    Reply reply;
+    return ask(request, reply);
+}
+
 Reason RemoteDropbox::commit(FileId file) {
     Staged& staged = *files_[file];
     if (staged.reason == Reason::none && !staged.extents.whole())

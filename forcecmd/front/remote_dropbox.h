@@ -21,6 +21,7 @@ class RemoteDropbox final : public Dropbox {
     [[nodiscard]] spool::Reason write(FileId file, std::uint64_t offset, std::string_view bytes) override;
     [[nodiscard]] std::uint64_t size(FileId file) const override;
     [[nodiscard]] spool::Reason truncate(FileId file, std::uint64_t size) override;
+    [[nodiscard]] spool::Reason rename(FileId file, std::string_view name) override;
     [[nodiscard]] spool::Reason commit(FileId file) override;
     void abort(FileId file, spool::Reason why) override;
     void refused(spool::Reason why, std::string_view request) override;

@@ -102,6 +102,8 @@ bool Publisher::handle(Received received) {
     switch (request.op) {
     case Op::begin:
         return channel_.send(begin(request)).has_value();
+    case Op::rename:
+        return channel_.send(Reply{rename(request), request.file}).has_value();
     case Op::commit:
         return channel_.send(Reply{commit(request, received.file), request.file}).has_value();
     case Op::abort:
@@ -166,6 +168,23 @@ Reason Publisher::admit(const Request& request, FileName& name, OpenFile& file) 
     }
     file.reservation.emplace(std::move(*reservation));
     return Reason::none;
+}
+
+Reason Publisher::rename(const Request& request) {
+    OpenFile* file = open_file(request.file);
+    if (file == nullptr) {
+        trail_.request_refused("rename of a file that is not open", Reason::protocol);
+        return Reason::protocol;
+    }
+    FileName name;
+    Reason reason = admission_.check_name(request.get_text(), name);
+    if (reason == Reason::none && name.kind != file->kind)
+        reason = Reason::name_form; // one has a reservation, the other none
+    if (reason == Reason::none)
+        file->name = request.get_text();
+    else
+        trail_.refused({request.get_text(), 0, file->started_ms}, reason);
+    return reason;
 }
 
 Reason Publisher::commit(const Request& request, const Fd& content) {

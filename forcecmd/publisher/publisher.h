@@ -34,6 +34,7 @@ class Publisher {
     [[nodiscard]] bool handle(Received received);
     [[nodiscard]] Reply begin(const Request& request);
     [[nodiscard]] spool::Reason admit(const Request& request, spool::FileName& name, OpenFile& file);
+    [[nodiscard]] spool::Reason rename(const Request& request);
     [[nodiscard]] spool::Reason commit(const Request& request, const Fd& content);
     [[nodiscard]] spool::Reason publish(OpenFile& file, const DropFacts& facts,
                                         std::span<const std::byte> content);

@@ -38,6 +38,8 @@ constexpr std::array<ReasonText, static_cast<std::size_t>(Reason::last_)> k_text
     {"time.session", "session ended: it lasted longer than session_timeout", "send again", Kind::resource},
     {"transfer.aborted", "file discarded: the session ended before it was complete", "send it again",
      Kind::resource},
+    {"transfer.removed", "file discarded: the client removed it", "send it again if it is wanted",
+     Kind::resource},
     {"request.read", "nothing can be read here", "this account only receives data", Kind::policy},
     {"request.command", "no commands can be run here", "send files with scp or sftp", Kind::policy},
     {"request.command_text", "the command could not be understood", "send files with plain scp or sftp",

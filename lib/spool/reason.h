@@ -31,6 +31,7 @@ enum class Reason : std::uint16_t {
     idle_timeout,
     session_timeout,
     aborted,
+    removed,
     // the request
     read,
     command,

@@ -1,7 +1,7 @@
-// What each SFTP request does to the virtual tree and the Dropbox.
+// Requests about files: each handler turns one into calls of the Dropbox.
 #include "forcecmd/front/sftp/server.h"
 
-#include "lib/spool/name.h"
+#include "forcecmd/front/sftp/temporary.h"
 
 #include <algorithm>
 
@@ -9,25 +9,6 @@ namespace gate::drop::sftp {
 
 using spool::Reason;
 using Place = VirtualTree::Place;
-
-namespace {
-constexpr std::uint32_t k_directory_mode = 0040700;
-constexpr std::uint32_t k_file_mode = 0100600;
-} // namespace
-
-std::optional<std::uint64_t> Server::own_size(const std::string& name) const {
-    const auto open = std::ranges::find_if(handles_, [&](const Handle& h) {
-        return h.kind == Handle::Kind::file && h.name == name && h.reason == Reason::none;
-    });
-    if (open != handles_.end())
-        return dropbox_.size(open->file);
-    const auto sent = sent_.find(name);
-    return sent == sent_.end() ? std::nullopt : std::optional(sent->second);
-}
-
-void Server::reply_file_attributes(Call& call, std::uint64_t size) {
-    PacketWriter(call.out, Type::attrs).u32(call.id).attributes(k_file_mode, size);
-}
 
 void Server::on_open(Call& call) {
     const auto path = call.in.string();
@@ -45,27 +26,20 @@ void Server::on_open(Call& call) {
         refuse(call, Reason::name_path, *path);
         return;
     }
-    Handle* handle = free_handle();
-    if (handle == nullptr) {
-        refuse(call, Reason::open_files, *path);
-        return;
-    }
+    const auto final = final_name(at.name);
     FileId file = 0;
-    if (const Reason reason = dropbox_.begin(at.name, std::nullopt, file); reason != Reason::none) {
+    const Reason reason = dropbox_.begin(final.value_or(at.name), std::nullopt, file);
+    if (reason != Reason::none) {
         reply_reason(call, reason); // begin() has told the audit
         return;
     }
-    handle->kind = Handle::Kind::file;
-    handle->file = file;
-    handle->name = at.name;
-    handle->promised = 0;
-    handle->reason = Reason::none;
-    reply_handle(call, *handle);
+    uploads_[file] = Upload{.state = Upload::State::open, .temporary = final.has_value(), .name = at.name};
+    reply_handle(call, file);
 }
 
 void Server::on_write(Call& call) {
-    Handle* handle = take_handle(call);
-    if (handle == nullptr)
+    Upload* upload = take_upload(call);
+    if (upload == nullptr)
         return;
     const auto offset = call.in.u64();
     const auto bytes = call.in.string();
@@ -73,186 +47,105 @@ void Server::on_write(Call& call) {
         reply_bad_message(call);
         return;
     }
-    if (handle->kind != Handle::Kind::file) {
-        reply_status(call, Status::failure, "not a file");
-        return;
-    }
-    if (handle->reason == Reason::none)
-        handle->reason = dropbox_.write(handle->file, *offset, *bytes);
-    if (handle->reason == Reason::none)
-        reply_ok(call);
-    else
-        reply_reason(call, handle->reason);
+    if (upload->reason == Reason::none)
+        upload->reason = dropbox_.write(id_of(*upload), *offset, *bytes);
+    reply_outcome(call, upload->reason);
 }
 
 void Server::on_close(Call& call) {
-    Handle* handle = take_handle(call);
-    if (handle == nullptr)
+    const auto handle = take_handle(call);
+    if (!handle)
         return;
-    Handle closed = std::move(*handle);
-    *handle = Handle{};
-    if (closed.kind == Handle::Kind::file) {
-        const std::uint64_t size = dropbox_.size(closed.file);
-        if (closed.reason == Reason::none && size < closed.promised)
-            closed.reason = Reason::incomplete;
-        if (closed.reason != Reason::none) {
-            dropbox_.abort(closed.file, closed.reason);
-        } else {
-            closed.reason = dropbox_.commit(closed.file);
-            if (closed.reason == Reason::none)
-                sent_.insert_or_assign(std::move(closed.name), size);
-        }
-    }
-    if (closed.reason == Reason::none)
+    if (handle->upload == nullptr) {
+        directories_[handle->index - uploads_.size()] = false;
         reply_ok(call);
-    else
-        reply_reason(call, closed.reason);
-}
-
-void Server::on_read(Call& call) {
-    if (Handle* handle = take_handle(call); handle != nullptr)
-        refuse(call, Reason::read, handle->name);
-}
-
-void Server::on_stat(Call& call) {
-    const auto path = call.in.string();
-    if (!path) {
-        reply_bad_message(call);
         return;
     }
-    const auto at = tree_.locate(*path);
-    if (at.place == Place::home || at.place == Place::directory) {
-        PacketWriter(call.out, Type::attrs).u32(call.id).attributes(k_directory_mode, 0);
-        return;
-    }
-    const auto size = at.place == Place::file ? own_size(at.name) : std::nullopt;
-    if (size)
-        reply_file_attributes(call, *size);
-    else
-        deny_existence(call, *path, at);
-}
-
-// Every client asks for the name that it is about to send; none asks for what can be no packet's name, or
-// lies outside data_in. The client hears in both cases that nothing is there, the audit of the second.
-void Server::deny_existence(Call& call, std::string_view path, const VirtualTree::Location& at) {
-    spool::FileName name;
-    const Reason why = at.place == Place::file ? spool::parse_file_name(at.name, name) : Reason::name_path;
-    if (why != Reason::none)
-        dropbox_.refused(why, path);
-    reply_no_such_file(call);
-}
-
-void Server::on_fstat(Call& call) {
-    const Handle* handle = take_handle(call);
-    if (handle == nullptr)
-        return;
-    if (handle->kind == Handle::Kind::directory)
-        PacketWriter(call.out, Type::attrs).u32(call.id).attributes(k_directory_mode, 0);
-    else if (handle->reason != Reason::none)
-        reply_reason(call, handle->reason);
-    else
-        reply_file_attributes(call, dropbox_.size(handle->file));
-}
-
-// Modes and times of clients are ignored; a refusal would make many of them give up.
-void Server::on_setstat(Call& call) {
-    const auto path = call.in.string();
-    if (!path || !call.in.attributes()) {
-        reply_bad_message(call);
-        return;
-    }
-    const auto at = tree_.locate(*path);
-    const bool own = at.place == Place::home || at.place == Place::directory ||
-                     (at.place == Place::file && own_size(at.name).has_value());
-    if (own)
+    Upload& upload = *handle->upload;
+    if (upload.reason == Reason::none && dropbox_.size(id_of(upload)) < upload.promised)
+        upload.reason = Reason::incomplete;
+    if (upload.reason == Reason::none && upload.temporary) {
+        upload.state = Upload::State::waiting;
         reply_ok(call);
-    else
-        reply_no_such_file(call);
+        return;
+    }
+    reply_outcome(call, publish(upload));
 }
 
-void Server::on_fsetstat(Call& call) {
-    Handle* handle = take_handle(call);
-    if (handle == nullptr)
-        return;
-    const auto attributes = call.in.attributes();
-    if (!attributes) {
+// The upload is over, one way or the other.
+Reason Server::publish(Upload& upload) {
+    const std::uint64_t size = dropbox_.size(id_of(upload));
+    Reason reason = upload.reason;
+    if (reason == Reason::none)
+        reason = dropbox_.commit(id_of(upload));
+    else
+        dropbox_.abort(id_of(upload), reason);
+    if (reason == Reason::none)
+        sent_.insert_or_assign(std::move(upload.name), size);
+    upload = Upload{};
+    return reason;
+}
+
+// Also posix-rename@openssh.com, which would replace a file: here no name of a rename is ever taken.
+void Server::on_rename(Call& call) {
+    const auto from = call.in.string();
+    const auto to = call.in.string();
+    if (!from || !to) {
         reply_bad_message(call);
         return;
     }
-    if (handle->kind == Handle::Kind::file && handle->reason == Reason::none && attributes->size) {
-        // Larger: a promise that CLOSE checks. Smaller: what is behind it is not wanted.
-        if (*attributes->size < dropbox_.size(handle->file))
-            handle->reason = dropbox_.truncate(handle->file, *attributes->size);
-        handle->promised = *attributes->size;
-    }
-    if (handle->reason == Reason::none)
-        reply_ok(call);
-    else
-        reply_reason(call, handle->reason);
-}
-
-void Server::on_opendir(Call& call) {
-    const auto path = call.in.string();
-    if (!path) {
-        reply_bad_message(call);
+    const auto source = tree_.locate(*from);
+    const auto target = tree_.locate(*to);
+    Upload* upload = source.place == Place::file ? find_upload(source.name) : nullptr;
+    if (upload == nullptr) {
+        refuse_foreign(call, *from, source);
         return;
     }
-    const auto at = tree_.locate(*path);
-    if (at.place != Place::home && at.place != Place::directory) {
-        deny_existence(call, *path, at);
+    if (target.place != Place::file) {
+        refuse(call, Reason::name_path, *to);
         return;
     }
-    Handle* handle = free_handle();
-    if (handle == nullptr) {
-        refuse(call, Reason::open_files, *path);
+    const auto final = final_name(target.name);
+    if (const Reason reason = dropbox_.rename(id_of(*upload), final.value_or(target.name));
+        reason != Reason::none) {
+        reply_reason(call, reason); // rename() has told the audit
         return;
     }
-    handle->kind = Handle::Kind::directory;
-    handle->name = at.path;
-    reply_handle(call, *handle);
-}
-
-void Server::on_readdir(Call& call) {
-    if (take_handle(call) != nullptr) // every directory is empty
-        reply_status(call, Status::eof, "End of file");
+    upload->name = target.name;
+    upload->temporary = final.has_value();
+    const bool complete = upload->state == Upload::State::waiting && !upload->temporary;
+    reply_outcome(call, complete ? publish(*upload) : Reason::none);
 }
 
 void Server::on_remove(Call& call) {
-    if (const auto path = call.in.string())
-        refuse(call, Reason::foreign_file, *path);
-    else
-        reply_bad_message(call);
-}
-
-void Server::on_directory_change(Call& call) {
-    if (const auto path = call.in.string())
-        refuse(call, Reason::directory, *path);
-    else
-        reply_bad_message(call);
-}
-
-void Server::on_realpath(Call& call) {
     const auto path = call.in.string();
     if (!path) {
         reply_bad_message(call);
         return;
     }
     const auto at = tree_.locate(*path);
-    constexpr std::uint32_t k_one = 1;
-    constexpr std::uint32_t k_no_attributes = 0;
-    PacketWriter(call.out, Type::name)
-        .u32(call.id)
-        .u32(k_one)
-        .string(at.path)
-        .string(at.path)
-        .u32(k_no_attributes);
+    Upload* upload = at.place == Place::file ? find_upload(at.name) : nullptr;
+    if (upload == nullptr || upload->state != Upload::State::waiting) {
+        refuse_foreign(call, *path, at);
+        return;
+    }
+    dropbox_.abort(id_of(*upload), Reason::removed);
+    *upload = Upload{};
+    reply_ok(call);
 }
 
-void Server::on_rename(Call& call) {
-    if (const auto path = call.in.string())
-        refuse(call, Reason::foreign_file, *path);
+// A name that this session has sent is known to be there; any other is not, whether it exists or not.
+void Server::refuse_foreign(Call& call, std::string_view path, const VirtualTree::Location& at) {
+    dropbox_.refused(Reason::foreign_file, path);
+    if (at.place == Place::file && !own_size(at.name))
+        reply_no_such_file(call);
     else
-        reply_bad_message(call);
+        reply_reason(call, Reason::foreign_file);
+}
+
+void Server::on_read(Call& call) {
+    if (const auto handle = take_handle(call))
+        refuse(call, Reason::read, handle->upload == nullptr ? "a directory" : handle->upload->name);
 }
 
 void Server::on_readlink(Call& call) {
@@ -269,46 +162,10 @@ void Server::on_symlink(Call& call) {
         reply_bad_message(call);
 }
 
-void Server::on_extended(Call& call) {
-    struct Extension {
-        std::string_view name;
-        Handler handler;
-    };
-    static constexpr std::array k_extensions = {
-        Extension{"limits@openssh.com", &Server::on_limits},
-        Extension{"fsync@openssh.com", &Server::on_fsync},
-        Extension{"expand-path@openssh.com", &Server::on_realpath},
-    };
-    const auto name = call.in.string();
-    if (!name) {
-        reply_bad_message(call);
-        return;
-    }
-    const auto found = std::ranges::find(k_extensions, *name, &Extension::name);
-    if (found == k_extensions.end())
-        refuse(call, Reason::unsupported, *name);
-    else
-        (this->*found->handler)(call);
-}
-
-void Server::on_limits(Call& call) {
-    PacketWriter(call.out, Type::extended_reply)
-        .u32(call.id)
-        .u64(k_max_packet)
-        .u64(k_max_write) // reading, which is refused at any length
-        .u64(k_max_write)
-        .u64(k_max_open_files);
-}
-
 // CLOSE answers only after the file was synced as the policy says: there is nothing to do before.
 void Server::on_fsync(Call& call) {
-    const Handle* handle = take_handle(call);
-    if (handle == nullptr)
-        return;
-    if (handle->reason == Reason::none)
-        reply_ok(call);
-    else
-        reply_reason(call, handle->reason);
+    if (const Upload* upload = take_upload(call))
+        reply_outcome(call, upload->reason);
 }
 
 } // namespace gate::drop::sftp

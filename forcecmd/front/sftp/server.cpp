@@ -101,6 +101,38 @@ void Server::take_packet(std::string_view packet, std::string& out) {
         (this->*entry->handler)(call);
 }
 
+void Server::on_extended(Call& call) {
+    struct Extension {
+        std::string_view name;
+        Handler handler;
+    };
+    static constexpr std::array k_extensions = {
+        Extension{"limits@openssh.com", &Server::on_limits},
+        Extension{"fsync@openssh.com", &Server::on_fsync},
+        Extension{"expand-path@openssh.com", &Server::on_realpath},
+        Extension{"posix-rename@openssh.com", &Server::on_rename},
+    };
+    const auto name = call.in.string();
+    if (!name) {
+        reply_bad_message(call);
+        return;
+    }
+    const auto found = std::ranges::find(k_extensions, *name, &Extension::name);
+    if (found == k_extensions.end())
+        refuse(call, Reason::unsupported, *name);
+    else
+        (this->*found->handler)(call);
+}
+
+void Server::on_limits(Call& call) {
+    PacketWriter(call.out, Type::extended_reply)
+        .u32(call.id)
+        .u64(k_max_packet)
+        .u64(k_max_write) // reading, which is refused at any length
+        .u64(k_max_write)
+        .u64(k_max_open_files);
+}
+
 void Server::take_init(PacketReader, std::string& out) {
     initialised_ = true;
     PacketWriter(out, Type::version)
@@ -110,14 +142,16 @@ void Server::take_init(PacketReader, std::string& out) {
         .string("fsync@openssh.com")
         .string("1")
         .string("expand-path@openssh.com")
+        .string("1")
+        .string("posix-rename@openssh.com")
         .string("1");
 }
 
 void Server::drop_files(Reason why) {
-    for (Handle& handle : handles_) {
-        if (handle.kind == Handle::Kind::file)
-            dropbox_.abort(handle.file, handle.reason == Reason::none ? why : handle.reason);
-        handle = Handle{};
+    for (Upload& upload : uploads_) {
+        if (upload.state != Upload::State::none)
+            dropbox_.abort(id_of(upload), upload.reason == Reason::none ? why : upload.reason);
+        upload = Upload{};
     }
 }
 
@@ -154,36 +188,55 @@ void Server::reply_reason(Call& call, Reason why) {
     }
 }
 
+void Server::reply_outcome(Call& call, Reason outcome) {
+    if (outcome == Reason::none)
+        reply_ok(call);
+    else
+        reply_reason(call, outcome);
+}
+
 void Server::refuse(Call& call, Reason why, std::string_view what) {
     dropbox_.refused(why, what);
     reply_reason(call, why);
 }
 
-void Server::reply_handle(Call& call, const Handle& handle) {
-    const auto index = static_cast<std::uint32_t>(&handle - handles_.data());
+void Server::reply_handle(Call& call, std::uint32_t index) {
     PacketWriter(call.out, Type::handle)
         .u32(call.id)
         .u32(sizeof index) // a string of four bytes
         .u32(index);
 }
 
-Server::Handle* Server::take_handle(Call& call) {
+// Files are numbered by their FileId, directories behind them.
+std::optional<Server::Handle> Server::take_handle(Call& call) {
     const auto text = call.in.string();
     if (!text) {
         reply_bad_message(call);
-        return nullptr;
+        return std::nullopt;
     }
     const auto index = text->size() == sizeof(std::uint32_t) ? PacketReader(*text).u32() : std::nullopt;
-    if (!index || *index >= handles_.size() || handles_[*index].kind == Handle::Kind::free) {
-        reply_status(call, Status::failure, "no such handle");
-        return nullptr;
-    }
-    return &handles_[*index];
+    if (index && *index < uploads_.size() && uploads_[*index].state == Upload::State::open)
+        return Handle{&uploads_[*index], *index};
+    if (index && *index >= uploads_.size() && *index - uploads_.size() < directories_.size() &&
+        directories_[*index - uploads_.size()])
+        return Handle{nullptr, *index};
+    reply_status(call, Status::failure, "no such handle");
+    return std::nullopt;
 }
 
-Server::Handle* Server::free_handle() {
-    const auto found = std::ranges::find(handles_, Handle::Kind::free, &Handle::kind);
-    return found == handles_.end() ? nullptr : &*found;
+Server::Upload* Server::take_upload(Call& call) {
+    const auto handle = take_handle(call);
+    if (!handle)
+        return nullptr;
+    if (handle->upload == nullptr)
+        reply_status(call, Status::failure, "not a file");
+    return handle->upload;
+}
+
+Server::Upload* Server::find_upload(std::string_view name) {
+    const auto found = std::ranges::find_if(
+        uploads_, [&](const Upload& u) { return u.state != Upload::State::none && u.name == name; });
+    return found == uploads_.end() ? nullptr : &*found;
 }
 
 } // namespace gate::drop::sftp

@@ -1,5 +1,6 @@
 // The SFTP sink: protocol version 3 (draft-ietf-secsh-filexfer-02) with the extensions of OpenSSH's PROTOCOL
-// file that its clients use. What may be asked is a table in server.cpp; the handlers are in requests.cpp.
+// file that its clients use. What may be asked is a table in server.cpp; the handlers are in requests.cpp
+// (files) and tree.cpp (names and attributes).
 //
 // Clients that list, stat and confirm are answered from a session-local virtual tree: an empty data_in, and
 // the files that this session itself has sent. Nothing depends on the disk.
@@ -20,8 +21,8 @@ namespace gate::drop::sftp {
 inline constexpr std::uint32_t k_max_packet = 256 * 1024;
 // Room for the fields before the data of a WRITE.
 inline constexpr std::uint32_t k_max_write = k_max_packet - 1024;
-// Open directories beside k_max_open_files files.
-inline constexpr std::uint32_t k_max_handles = 2 * k_max_open_files;
+// Open directories at a time: clients use one.
+inline constexpr std::uint32_t k_max_open_directories = 8;
 
 class Server final : public Machine {
   public:
@@ -35,13 +36,20 @@ class Server final : public Machine {
     [[nodiscard]] int exit_status() const override { return status_; }
 
   private:
-    struct Handle {
-        enum class Kind : std::uint8_t { free, file, directory };
-        Kind kind = Kind::free;
-        FileId file = 0;
-        std::string name;
+    // A file of this session that is not published: open, or closed under a temporary name and waiting for
+    // its own.
+    struct Upload {
+        enum class State : std::uint8_t { none, open, waiting };
+        State state = State::none;
+        bool temporary = false;
+        std::string name;                           // as the client knows it now
         std::uint64_t promised = 0;                 // FSETSTAT said that the file will be this long
         spool::Reason reason = spool::Reason::none; // an error that stays
+    };
+    // What a client's handle names.
+    struct Handle {
+        Upload* upload = nullptr; // nullptr: a directory
+        std::uint32_t index = 0;
     };
     struct Call {
         std::uint32_t id;
@@ -82,19 +90,29 @@ class Server final : public Machine {
     void reply_status(Call& call, Status status, std::string_view text);
     void reply_ok(Call& call) { reply_status(call, Status::ok, "Success"); }
     void reply_reason(Call& call, spool::Reason why);
+    // OK for Reason::none.
+    void reply_outcome(Call& call, spool::Reason outcome);
     // reply_reason, and the audit hears of it.
     void refuse(Call& call, spool::Reason why, std::string_view what);
     void reply_bad_message(Call& call) { reply_status(call, Status::bad_message, "malformed request"); }
     void reply_no_such_file(Call& call) { reply_status(call, Status::no_such_file, "No such file"); }
+    void refuse_foreign(Call& call, std::string_view path, const VirtualTree::Location& at);
     void deny_existence(Call& call, std::string_view path, const VirtualTree::Location& at);
-    void reply_handle(Call& call, const Handle& handle);
+    void reply_handle(Call& call, std::uint32_t index);
     void reply_file_attributes(Call& call, std::uint64_t size);
+    void reply_directory_attributes(Call& call);
 
-    // The handle that the next field names; nullptr after having answered.
-    [[nodiscard]] Handle* take_handle(Call& call);
-    [[nodiscard]] Handle* free_handle();
+    // The handle that the next field names; nullopt after having answered.
+    [[nodiscard]] std::optional<Handle> take_handle(Call& call);
+    // The same, for requests about files only.
+    [[nodiscard]] Upload* take_upload(Call& call);
+    [[nodiscard]] Upload* find_upload(std::string_view name);
+    [[nodiscard]] FileId id_of(const Upload& upload) const {
+        return static_cast<FileId>(&upload - uploads_.data());
+    }
+    [[nodiscard]] spool::Reason publish(Upload& upload);
     // The size of a file that this session sent or is sending, by name.
-    [[nodiscard]] std::optional<std::uint64_t> own_size(const std::string& name) const;
+    [[nodiscard]] std::optional<std::uint64_t> own_size(std::string_view name) const;
 
     Dropbox& dropbox_;
     const VirtualTree& tree_;
@@ -102,7 +120,8 @@ class Server final : public Machine {
     bool initialised_ = false;
     bool finished_ = false;
     int status_ = 0;
-    std::array<Handle, k_max_handles> handles_;
+    std::array<Upload, k_max_open_files> uploads_; // by FileId
+    std::array<bool, k_max_open_directories> directories_{};
     std::map<std::string, std::uint64_t, std::less<>> sent_;
 };
 
