@@ -137,6 +137,10 @@ Result<void> Spool::give_name(Reservation& r, const char* name) {
     if (r.name_.empty())
         return fs_.link_fd(r.fd_.get(), data_in_.get(), name);
     const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), data_in_.get(), name);
+    // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
+    struct stat st {};
+    if (!linked && ::fstat(r.fd_.get(), &st) == 0 && st.st_nlink == 2)
+        return {};
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation
     GATE_CHECK(fs_.rename_new(staging_.get(), r.name_.c_str(), data_in_.get(), name));

@@ -108,6 +108,8 @@ class FakeFs final : public Fs {
         if (after)
             static_cast<void>(work().has_value());
         errno = error;
+        if (error == EEXIST)
+            return fail(Errc::exists, "injected", EEXIST);
         return fail_errno("injected");
     }
 };

@@ -243,6 +243,24 @@ void a_staging_file_locked_by_a_sweep_is_made_again() {
     CHECK_EQ(test::read_file(world.in("web1.17.data")), "whole");
 }
 
+// NFS repeats a request whose answer was lost, and reports that the name is taken: by the file itself.
+void a_link_that_worked_and_reported_failure_publishes_once() {
+    World clean(keyring::StagingMethod::named);
+    CHECK_OK(clean.drop("web1.17.data", "whole"));
+    const auto link = std::ranges::find(clean.fs.calls, Op::link_name);
+    for (const int error : {EEXIST, EIO}) {
+        World world(keyring::StagingMethod::named);
+        world.fs.fail_at = static_cast<unsigned>(link - clean.fs.calls.begin()) + 1;
+        world.fs.error = error;
+        world.fs.after = true;
+        const auto published = world.drop("web1.17.data", "whole");
+        CHECK_OK(published);
+        CHECK_EQ(published->name, "web1.17.data");
+        CHECK_EQ(names_in(world.policy.spool_directory).size(), 1U);
+        CHECK(names_in(world.policy.spool_staging).empty());
+    }
+}
+
 void a_write_that_takes_nothing_is_an_error_and_no_loop() {
     World world;
     world.fs.max_write = 0;
@@ -291,6 +309,7 @@ int main() {
         GATE_TEST(leftovers_go_but_what_somebody_writes_stays),
         GATE_TEST(a_staging_file_swept_before_its_lock_is_made_again),
         GATE_TEST(a_staging_file_locked_by_a_sweep_is_made_again),
+        GATE_TEST(a_link_that_worked_and_reported_failure_publishes_once),
         GATE_TEST(a_write_that_takes_nothing_is_an_error_and_no_loop),
         GATE_TEST(directories_must_be_real_and_on_one_volume),
         GATE_TEST(free_space_is_that_of_the_volume),
