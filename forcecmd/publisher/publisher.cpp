@@ -210,6 +210,7 @@ Reason Publisher::commit(const Request& request, const Fd& content) {
         return Reason::internal;
     }
     if (file.kind == FileName::Kind::checksum) {
+        admission_.count(request.size); // it is an event of the audit, and the limits bound those too
         trail_.ignored(facts);
         return Reason::none;
     }
