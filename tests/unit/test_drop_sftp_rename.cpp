@@ -107,6 +107,43 @@ void only_own_unpublished_files_can_be_renamed_or_removed() {
                  "1 " + no(Reason::foreign_file) + "\n");
 }
 
+// sftp's `reput`, and WinSCP, which goes on with NAME.filepart.
+void a_temporary_file_can_be_gone_on_with() {
+    const Session s =
+        sftp_session(open(1, "a.1.data.part", 0x1a) + write(2, 0, 0, "hello ") + close(3, 0) +
+                     open(4, "a.1.data.part", 0x0e) + write(5, 0, 6, "world") +
+                     fsetstat(6, 0, size_attrs(11)) + close(7, 0) + rename(8, "a.1.data.part", "a.1.data"));
+    CHECK_EQ(s.answers, "1 handle\n2 ok\n3 ok\n4 handle\n5 ok\n6 ok\n7 ok\n8 ok\n");
+    CHECK_EQ(s.delivered.size(), 1U);
+    CHECK_EQ(s.delivered.at(0).second, "hello world");
+}
+
+// It published what was sent first.
+void a_temporary_file_that_is_sent_again_is_the_later_one() {
+    const std::string first = open(1, "a.1.data.part", 0x1a) + write(2, 0, 0, "the first") + close(3, 0);
+    const Session again = sftp_session(first + open(4, "a.1.data.part", 0x1a) + write(5, 0, 0, "second") +
+                                       close(6, 0) + rename(7, "a.1.data.part", "a.1.data"));
+    CHECK_EQ(again.delivered.size(), 1U);
+    CHECK_EQ(again.delivered.at(0).second, "second");
+    // Two at a time: the one that was closed last.
+    const Session together = sftp_session(open(1, "a.1.data.part", 0x1a) + open(2, "a.1.data.part", 0x1a) +
+                                          write(3, 0, 0, "0") + write(4, 1, 0, "1") + close(5, 0) +
+                                          close(6, 1) + rename(7, "a.1.data.part", "a.1.data"));
+    CHECK_EQ(together.lines.at(6), "7 ok");
+    CHECK_EQ(together.delivered.size(), 1U);
+    CHECK_EQ(together.delivered.at(0).second, "1");
+    // Renamed to a name that waits already.
+    const Session renamed =
+        sftp_session(open(1, "a.1.data.part", 0x1a) + write(2, 0, 0, "0") + close(3, 0) +
+                     open(4, "a.1.data.tmp", 0x1a) + write(5, 1, 0, "1") + close(6, 1) +
+                     rename(7, "a.1.data.tmp", "a.1.data.part") + rename(8, "a.1.data.part", "a.1.data"));
+    CHECK_EQ(renamed.delivered.size(), 1U);
+    CHECK_EQ(renamed.delivered.at(0).second, "1");
+    // EXCL: it is there.
+    const Session exclusive = sftp_session(first + open(4, "a.1.data.part", 0x3a));
+    CHECK_EQ(exclusive.lines.at(3), "4 failure this session has sent a file of that name");
+}
+
 void a_removed_upload_is_gone() {
     const Session s =
         sftp_session(open(1, "a.1.data.part") + write(2, 0, 0, "x") + close(3, 0) +
@@ -145,6 +182,8 @@ int main() {
         GATE_TEST(the_refusal_of_the_final_name_comes_at_open),
         GATE_TEST(a_rename_cannot_leave_data_in_or_the_policy),
         GATE_TEST(only_own_unpublished_files_can_be_renamed_or_removed),
+        GATE_TEST(a_temporary_file_can_be_gone_on_with),
+        GATE_TEST(a_temporary_file_that_is_sent_again_is_the_later_one),
         GATE_TEST(a_removed_upload_is_gone),
         GATE_TEST(a_rename_of_an_open_upload_publishes_at_close),
         GATE_TEST(a_hole_does_not_survive_a_rename),

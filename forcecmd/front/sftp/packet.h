@@ -49,7 +49,9 @@ enum class Status : std::uint32_t {
 };
 
 inline constexpr std::uint32_t k_protocol_version = 3;
-inline constexpr std::uint32_t k_open_write = 0x02; // pflags: SSH_FXF_WRITE
+inline constexpr std::uint32_t k_open_write = 0x02;     // pflags: SSH_FXF_WRITE
+inline constexpr std::uint32_t k_open_truncate = 0x10;  // SSH_FXF_TRUNC
+inline constexpr std::uint32_t k_open_exclusive = 0x20; // SSH_FXF_EXCL
 
 // What is used of ATTRS.
 struct Attributes {

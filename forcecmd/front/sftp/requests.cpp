@@ -26,6 +26,10 @@ void Server::on_open(Call& call) {
         refuse(call, Reason::name_path, *path);
         return;
     }
+    if (Upload* waiting = find_waiting(at.name); waiting != nullptr) {
+        reopen(call, *waiting, *flags);
+        return;
+    }
     const auto final = final_name(at.name);
     FileId file = 0;
     const Reason reason = dropbox_.begin(final.value_or(at.name), std::nullopt, file);
@@ -35,6 +39,22 @@ void Server::on_open(Call& call) {
     }
     uploads_[file] = Upload{.state = Upload::State::open, .temporary = final.has_value(), .name = at.name};
     reply_handle(call, file);
+}
+
+void Server::reopen(Call& call, Upload& upload, std::uint32_t flags) {
+    if ((flags & k_open_exclusive) != 0) {
+        reply_status(call, Status::failure, "this session has sent a file of that name");
+        return;
+    }
+    if ((flags & k_open_truncate) != 0) {
+        if (const Reason reason = dropbox_.truncate(id_of(upload), 0); reason != Reason::none) {
+            reply_reason(call, reason);
+            return;
+        }
+        upload.promised = 0;
+    }
+    upload.state = Upload::State::open;
+    reply_handle(call, id_of(upload));
 }
 
 void Server::on_write(Call& call) {
@@ -65,11 +85,19 @@ void Server::on_close(Call& call) {
     if (upload.reason == Reason::none && dropbox_.size(id_of(upload)) < upload.promised)
         upload.reason = Reason::incomplete;
     if (upload.reason == Reason::none && upload.temporary) {
-        upload.state = Upload::State::waiting;
+        wait_for_name(upload);
         reply_ok(call);
         return;
     }
     reply_outcome(call, publish(upload));
+}
+
+void Server::wait_for_name(Upload& upload) {
+    if (Upload* older = find_waiting(upload.name); older != nullptr && older != &upload) {
+        dropbox_.abort(id_of(*older), Reason::removed);
+        *older = Upload{};
+    }
+    upload.state = Upload::State::waiting;
 }
 
 // The upload is over, one way or the other.
@@ -113,8 +141,10 @@ void Server::on_rename(Call& call) {
     }
     upload->name = target.name;
     upload->temporary = final.has_value();
-    const bool complete = upload->state == Upload::State::waiting && !upload->temporary;
-    reply_outcome(call, complete ? publish(*upload) : Reason::none);
+    const bool complete = upload->state == Upload::State::waiting;
+    if (complete && upload->temporary)
+        wait_for_name(*upload);
+    reply_outcome(call, complete && !upload->temporary ? publish(*upload) : Reason::none);
 }
 
 void Server::on_remove(Call& call) {

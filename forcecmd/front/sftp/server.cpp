@@ -239,4 +239,10 @@ Server::Upload* Server::find_upload(std::string_view name) {
     return found == uploads_.end() ? nullptr : &*found;
 }
 
+Server::Upload* Server::find_waiting(std::string_view name) {
+    const auto found = std::ranges::find_if(
+        uploads_, [&](const Upload& u) { return u.state == Upload::State::waiting && u.name == name; });
+    return found == uploads_.end() ? nullptr : &*found;
+}
+
 } // namespace gate::drop::sftp

@@ -110,6 +110,11 @@ class Server final : public Machine {
     [[nodiscard]] FileId id_of(const Upload& upload) const {
         return static_cast<FileId>(&upload - uploads_.data());
     }
+    [[nodiscard]] Upload* find_waiting(std::string_view name);
+    // Goes on with a file that waits under a temporary name.
+    void reopen(Call& call, Upload& upload, std::uint32_t flags);
+    // At most one file waits under a name: the latest.
+    void wait_for_name(Upload& upload);
     [[nodiscard]] spool::Reason publish(Upload& upload);
     // The size of a file that this session sent or is sending, by name.
     [[nodiscard]] std::optional<std::uint64_t> own_size(std::string_view name) const;
