@@ -7,11 +7,14 @@ namespace gate::drop {
 
 namespace {
 
-[[nodiscard]] Result<void> send_bytes(int fd, const void* data, std::size_t size, int file) {
-    iovec part{.iov_base = const_cast<void*>(data), .iov_len = size};
+[[nodiscard]] iovec part_of(const void* data, std::size_t size) {
+    return {.iov_base = const_cast<void*>(data), .iov_len = size};
+}
+
+[[nodiscard]] Result<void> send_parts(int fd, std::span<iovec> parts, int file) {
     msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
     if (file >= 0) {
         message.msg_control = control.data();
@@ -48,27 +51,32 @@ void take_descriptors(msghdr& message, Fd* file) {
     }
 }
 
-[[nodiscard]] Result<void> receive_bytes(int fd, void* data, std::size_t size, Fd* file) {
-    iovec part{.iov_base = data, .iov_len = size};
+// How many bytes came: at least `least`, at most what the parts hold. Errors: also not_found (nothing is
+// waiting).
+[[nodiscard]] Result<std::size_t> receive_parts(int fd, std::span<iovec> parts, std::size_t least, int flags,
+                                                Fd* file) {
     msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
     alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 4)> control{};
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     ssize_t n = 0;
-    while ((n = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC)) < 0) {
+    while ((n = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC | flags)) < 0) {
+        // The other side went without having read everything. That is told once, before what it has still sent.
         if (errno == ECONNRESET)
-            return fail(Errc::closed, "the other process is gone", errno);
+            continue;
+        if (errno == EAGAIN)
+            return fail(Errc::not_found, "no message is waiting", errno);
         if (errno != EINTR)
             return fail_errno("cannot receive from the other process");
     }
     take_descriptors(message, file);
     if (n == 0)
         return fail(Errc::closed, "the other process is gone");
-    if (static_cast<std::size_t>(n) != size || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-        return fail(Errc::bad_input, "a message of the wrong size");
-    return {};
+    if (static_cast<std::size_t>(n) < least || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+        return fail(Errc::bad_input, "a message of a wrong size");
+    return static_cast<std::size_t>(n);
 }
 
 } // namespace
@@ -80,24 +88,41 @@ Result<std::pair<Channel, Channel>> Channel::make_pair() {
     return std::pair{Channel(Fd{ends[0]}), Channel(Fd{ends[1]})};
 }
 
-Result<void> Channel::send(const Request& request, int file) {
-    return send_bytes(fd_.get(), &request, sizeof request, file);
+Result<void> Channel::send(const Request& request, int file, std::string_view content) {
+    std::array parts = {part_of(&request, sizeof request), part_of(content.data(), content.size())};
+    return send_parts(fd_.get(), parts, file);
 }
 
 Result<void> Channel::send(const Reply& reply) {
-    return send_bytes(fd_.get(), &reply, sizeof reply, -1);
+    std::array parts = {part_of(&reply, sizeof reply)};
+    return send_parts(fd_.get(), parts, -1);
 }
 
 Result<Received> Channel::receive_request() {
+    buffer_.resize(k_max_inline);
     Received out;
-    GATE_CHECK(receive_bytes(fd_.get(), &out.request, sizeof out.request, &out.file));
+    std::array parts = {part_of(&out.request, sizeof out.request), part_of(buffer_.data(), buffer_.size())};
+    GATE_TRY(const std::size_t size, receive_parts(fd_.get(), parts, sizeof out.request, 0, &out.file));
+    out.content = std::span(buffer_).first(size - sizeof out.request);
     return out;
 }
 
 Result<Reply> Channel::receive_reply() {
     Reply out;
-    GATE_CHECK(receive_bytes(fd_.get(), &out, sizeof out, nullptr));
+    std::array parts = {part_of(&out, sizeof out)};
+    GATE_CHECK(receive_parts(fd_.get(), parts, sizeof out, 0, nullptr));
     return out;
+}
+
+Result<std::optional<Reply>> Channel::poll_reply() {
+    Reply out;
+    std::array parts = {part_of(&out, sizeof out)};
+    const auto received = receive_parts(fd_.get(), parts, sizeof out, MSG_DONTWAIT, nullptr);
+    if (received)
+        return out;
+    if (received.error().code == Errc::not_found)
+        return std::nullopt;
+    return std::unexpected(received.error());
 }
 
 } // namespace gate::drop

@@ -14,22 +14,30 @@
 namespace gate::drop {
 
 enum class Op : std::uint32_t {
-    begin = 1, // name, size or k_unknown_size -> a file number
+    begin = 1, // file, name, declared
+    deliver,   // name, declared, size, content: begin and commit in one, for a file that a Grant has let in
     rename,    // file, name: it will be published under that name
-    commit,    // file; carries the sealed memfd with its content
-    abort,     // file, reason; no reply
-    note,      // reason, name = what was asked for: a refusal that the front decided, for the audit; no reply
-    bye,       // reason, size = the exit status; no reply, the session is over
+    commit,    // file, size, content
+    abort,     // file (or k_no_file and its name), size, reason; no answer
+    note, // reason, name = what was asked for: a refusal that the front decided, for the audit; no answer
+    bye,  // size = the exit status; no answer, the session is over
 };
 
 inline constexpr std::uint64_t k_unknown_size = std::numeric_limits<std::uint64_t>::max();
 // Files that one session may have open at the same time: clients use one; each costs a reservation.
 inline constexpr std::uint32_t k_max_open_files = 8;
 
+// Files are numbered by the front, from 0; this is none of them.
+inline constexpr std::uint32_t k_no_file = std::numeric_limits<std::uint32_t>::max();
+// Content up to this size rides in the message itself; what is larger is a sealed memfd. Most packets are
+// smaller (0.3-21 kB), and a memfd costs more than copying this much.
+inline constexpr std::size_t k_max_inline = 32 * 1024;
+
 struct Request {
     Op op{};
-    std::uint32_t file = 0;
-    std::uint64_t size = k_unknown_size;
+    std::uint32_t file = k_no_file;
+    std::uint64_t declared = k_unknown_size; // of begin and deliver: bytes, if the client said
+    std::uint64_t size = 0;                  // of what has arrived, bytes
     spool::Reason reason{};
     std::uint16_t text_size = 0;
     std::array<char, 300> text{}; // the longest name that is accepted, and more of one that is not
@@ -43,9 +51,14 @@ struct Request {
     }
 };
 
+// Either the answer to a request, or, unasked, a Grant: the publisher has made room for one more file, so
+// that the front may let it in without asking. Any begin that is asked takes the grant back.
 struct Reply {
+    enum class Kind : std::uint16_t { answer = 1, grant };
+    Kind kind = Kind::answer;
     spool::Reason reason{};
-    std::uint32_t file = 0;
+    std::uint32_t any_size = 0;     // of a grant: also for a file whose size is not known
+    std::uint64_t granted_size = 0; // of a grant: bytes
 };
 
 } // namespace gate::drop

@@ -74,7 +74,7 @@ int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
 } // namespace
 
 int run_front(Channel channel, const Login& login) {
-    RemoteDropbox dropbox(channel, login.policy.drop_max_file_size);
+    RemoteDropbox dropbox(channel, login.policy, login.key);
     const int status = serve(channel, dropbox, login);
     Request bye;
     bye.op = Op::bye;

@@ -1,44 +1,24 @@
 #include "forcecmd/front/remote_dropbox.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "lib/base/clock.h"
+
+#include <algorithm>
 
 namespace gate::drop {
 
 using spool::Reason;
 
 namespace {
-
-[[nodiscard]] Fd create_memory() {
-#ifdef MFD_NOEXEC_SEAL
-    if (Fd fd{::memfd_create("packet", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL)}; fd.valid())
-        return fd; // else a kernel before 6.3
-#endif
-    return Fd{::memfd_create("packet", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
-}
-
-[[nodiscard]] bool write_at(int fd, std::uint64_t offset, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0) {
-            if (errno == EINTR)
-                continue;
-            return false;
-        }
-        bytes.remove_prefix(static_cast<std::size_t>(n));
-        offset += static_cast<std::uint64_t>(n);
-    }
-    return true;
-}
-
+// What a grant says of free space must not be old when it is used.
+constexpr std::int64_t k_grant_ms = 200;
 } // namespace
 
-Reason RemoteDropbox::ask(const Request& request, Reply& reply, int file) {
-    if (!broken_ && channel_.send(request, file)) {
-        if (const auto received = channel_.receive_reply()) {
-            reply = *received;
-            return reply.reason;
+Reason RemoteDropbox::ask(const Request& request, int content, std::string_view small) {
+    if (!broken_ && channel_.send(request, content, small)) {
+        while (const auto reply = channel_.receive_reply()) {
+            if (reply->kind == Reply::Kind::answer)
+                return reply->reason;
+            take(*reply);
         }
     }
     broken_ = true;
@@ -50,108 +30,141 @@ void RemoteDropbox::tell(const Request& request) {
         broken_ = true;
 }
 
-std::uint64_t RemoteDropbox::staged_bytes() const {
-    std::uint64_t total = 0;
-    for (const auto& file : files_)
-        total += file ? file->extents.size() : 0;
-    return total;
+void RemoteDropbox::take(const Reply& grant) {
+    grant_ = Grant{grant.granted_size, grant.any_size != 0, monotonic_ms() + k_grant_ms};
+}
+
+void RemoteDropbox::take_grant() {
+    // The publisher sends one after a commit and no second before the next.
+    const auto reply = channel_.poll_reply();
+    if (!reply || (*reply && (*reply)->kind != Reply::Kind::grant))
+        broken_ = true; // gone, or an answer to nothing
+    else if (*reply)
+        take(**reply);
+}
+
+bool RemoteDropbox::is_granted(std::string_view name, std::optional<std::uint64_t> size) {
+    take_grant();
+    if (!grant_ || broken_ || monotonic_ms() > grant_->until_ms)
+        return false;
+    spool::FileName parsed;
+    return (size ? *size <= grant_->size : grant_->any_size) &&
+           admission_.check_size(size.value_or(0)) == Reason::none &&
+           admission_.check_name(name, parsed) == Reason::none;
 }
 
 Reason RemoteDropbox::begin(std::string_view name, std::optional<std::uint64_t> size, FileId& file) {
-    Request request;
-    request.op = Op::begin;
-    request.size = size.value_or(k_unknown_size);
-    request.set_text(name);
-    Reply reply;
-    if (const Reason reason = ask(request, reply); reason != Reason::none)
-        return reason;
-    if (reply.file >= files_.size()) {
-        broken_ = true;
-        return Reason::internal;
+    const auto slot = std::ranges::find_if(files_, [](const auto& f) { return !f.has_value(); });
+    if (slot == files_.end()) {
+        refused(Reason::open_files, name);
+        return Reason::open_files;
     }
-    files_[reply.file].emplace();
-    file = reply.file;
+    const auto number = static_cast<FileId>(slot - files_.begin());
+    const bool granted = is_granted(name, size);
+    if (!granted) {
+        Request request;
+        request.op = Op::begin;
+        request.file = number;
+        request.declared = size.value_or(k_unknown_size);
+        request.set_text(name);
+        if (const Reason reason = ask(request); reason != Reason::none)
+            return reason;
+    }
+    grant_.reset(); // used, or taken back by asking
+    slot->emplace();
+    (*slot)->granted = granted;
+    (*slot)->name = granted ? name : std::string_view{};
+    (*slot)->declared = size.value_or(k_unknown_size);
+    file = number;
     return Reason::none;
 }
 
-Reason RemoteDropbox::write(FileId file, std::uint64_t offset, std::string_view bytes) {
-    Staged& staged = *files_[file];
-    if (staged.reason != Reason::none || bytes.empty())
-        return staged.reason;
-    const auto check = [&]() -> Reason {
-        if (offset > max_ || bytes.size() > max_ - offset)
-            return Reason::size_file;
-        const std::uint64_t end = offset + bytes.size();
-        const std::uint64_t grows = end > staged.extents.size() ? end - staged.extents.size() : 0;
-        if (grows > max_ - std::min(max_, staged_bytes()))
-            return Reason::staged_bytes;
-        if (!staged.memory.valid())
-            staged.memory = create_memory();
-        if (!staged.memory.valid() || !write_at(staged.memory.get(), offset, bytes))
-            return Reason::internal;
-        return staged.extents.add(offset, end) ? Reason::none : Reason::incomplete;
-    };
-    return staged.reason = check();
+std::uint64_t RemoteDropbox::staged_bytes() const {
+    std::uint64_t total = 0;
+    for (const auto& file : files_)
+        total += file ? file->content.size() : 0;
+    return total;
 }
 
-std::uint64_t RemoteDropbox::size(FileId file) const {
-    return files_[file]->extents.size();
+Reason RemoteDropbox::write(FileId number, std::uint64_t offset, std::string_view bytes) {
+    File& file = *files_[number];
+    if (file.reason != Reason::none || bytes.empty())
+        return file.reason;
+    const std::uint64_t before = file.content.size();
+    if (offset > max_ || bytes.size() > max_ - offset)
+        file.reason = Reason::size_file;
+    else if (const std::uint64_t end = offset + bytes.size();
+             end > before && end - before > max_ - std::min(max_, staged_bytes()))
+        file.reason = Reason::staged_bytes;
+    else
+        file.reason = file.content.write(offset, bytes);
+    return file.reason;
 }
 
-Reason RemoteDropbox::truncate(FileId file, std::uint64_t size) {
-    Staged& staged = *files_[file];
-    if (staged.reason != Reason::none)
-        return staged.reason;
-    if (size > staged.extents.size())
+std::uint64_t RemoteDropbox::size(FileId number) const {
+    return files_[number]->content.size();
+}
+
+Reason RemoteDropbox::truncate(FileId number, std::uint64_t size) {
+    File& file = *files_[number];
+    if (file.reason != Reason::none)
+        return file.reason;
+    if (size > file.content.size())
         return Reason::incomplete;
-    if (staged.memory.valid() && ::ftruncate(staged.memory.get(), static_cast<off_t>(size)) != 0)
-        return staged.reason = Reason::internal;
-    staged.extents.cut(size);
-    return Reason::none;
+    return file.reason = file.content.truncate(size);
 }
 
-Reason RemoteDropbox::rename(FileId file, std::string_view name) {
+Reason RemoteDropbox::rename(FileId number, std::string_view name) {
+    File& file = *files_[number];
+    spool::FileName parsed;
+    if (file.granted && admission_.check_name(name, parsed) == Reason::none) {
+        file.name = name;
+        return Reason::none;
+    }
     Request request;
     request.op = Op::rename;
-    request.file = file;
+    request.file = file.granted ? k_no_file : number; // of a granted one: refused, and audited, there
     request.set_text(name);
-    Reply reply;
-    return ask(request, reply);
+    return ask(request);
 }
 
-Reason RemoteDropbox::commit(FileId file) {
-    Staged& staged = *files_[file];
-    if (staged.reason == Reason::none && !staged.extents.whole())
-        staged.reason = Reason::incomplete;
-    if (staged.reason == Reason::none && !staged.memory.valid())
-        staged.memory = create_memory(); // an empty file
-    constexpr int k_seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-    if (staged.reason == Reason::none &&
-        (!staged.memory.valid() || ::fcntl(staged.memory.get(), F_ADD_SEALS, k_seals) != 0))
-        staged.reason = Reason::internal;
-    if (staged.reason != Reason::none) {
-        const Reason reason = staged.reason;
-        abort(file, reason);
+Reason RemoteDropbox::commit(FileId number) {
+    File& file = *files_[number];
+    if (file.reason == Reason::none)
+        file.reason = file.content.seal();
+    if (file.reason != Reason::none) {
+        const Reason reason = file.reason;
+        abort(number, reason);
         return reason;
     }
-    Request request;
-    request.op = Op::commit;
-    request.file = file;
-    request.size = staged.extents.size();
-    Reply reply;
-    const Reason reason = ask(request, reply, staged.memory.get());
-    files_[file].reset();
+    const Reason reason = hand_over(number);
+    if (reason == Reason::none)
+        admission_.count(file.content.size());
+    files_[number].reset();
     return reason;
 }
 
-void RemoteDropbox::abort(FileId file, Reason why) {
+Reason RemoteDropbox::hand_over(FileId number) {
+    const File& file = *files_[number];
+    Request request;
+    request.op = file.granted ? Op::deliver : Op::commit;
+    request.file = number;
+    request.declared = file.declared;
+    request.size = file.content.size();
+    request.set_text(file.name);
+    return ask(request, file.content.memory(), file.content.small());
+}
+
+void RemoteDropbox::abort(FileId number, Reason why) {
+    const File& file = *files_[number];
     Request request;
     request.op = Op::abort;
-    request.file = file;
-    request.size = files_[file]->extents.size();
+    request.file = file.granted ? k_no_file : number;
+    request.size = file.content.size();
     request.reason = why;
+    request.set_text(file.name);
     tell(request);
-    files_[file].reset();
+    files_[number].reset();
 }
 
 void RemoteDropbox::refused(Reason why, std::string_view what) {

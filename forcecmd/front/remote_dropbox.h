@@ -1,11 +1,15 @@
-// The Dropbox as the front has it: content is staged in memory (a memfd a file), everything else is asked of
-// the publisher. At commit the memfd is sealed and handed over: what the publisher hashes is what it
-// publishes.
+// The Dropbox as the front has it: content is staged in memory, everything else is asked of the publisher.
+//
+// A small file of a session that sends many costs one question and not two: the publisher grants room for the
+// next file beforehand, and the front, which has the same policy, lets it in by the same rules
+// (spool::Admission). That is only so that the client hears early; the publisher decides again when the file
+// is handed over.
 #pragma once
 
 #include "forcecmd/channel.h"
 #include "forcecmd/front/dropbox.h"
-#include "forcecmd/front/extents.h"
+#include "forcecmd/front/staged.h"
+#include "lib/spool/admission.h"
 
 #include <array>
 
@@ -13,8 +17,9 @@ namespace gate::drop {
 
 class RemoteDropbox final : public Dropbox {
   public:
-    // `max_file_size`: bytes, for one file and for all that is staged at a time.
-    RemoteDropbox(Channel& channel, std::uint64_t max_file_size) : channel_(channel), max_(max_file_size) {}
+    // All must outlive the object. drop.max_file_size bounds one file, and all that is staged at a time.
+    RemoteDropbox(Channel& channel, const keyring::Policy& policy, const keyring::KeyRecord& key)
+        : channel_(channel), max_(policy.drop_max_file_size), admission_(policy, key) {}
 
     [[nodiscard]] spool::Reason begin(std::string_view name, std::optional<std::uint64_t> size,
                                       FileId& file) override;
@@ -30,18 +35,31 @@ class RemoteDropbox final : public Dropbox {
     [[nodiscard]] bool broken() const { return broken_; }
 
   private:
-    struct Staged {
-        Fd memory;
-        Extents extents;
+    struct File {
+        Staged content;
         spool::Reason reason = spool::Reason::none;
+        bool granted = false; // the publisher has not heard of it yet
+        std::string name;     // of a granted one
+        std::uint64_t declared = k_unknown_size;
     };
-    [[nodiscard]] spool::Reason ask(const Request& request, Reply& reply, int file = -1);
+    struct Grant {
+        std::uint64_t size;
+        bool any_size;
+        std::int64_t until_ms; // monotonic
+    };
+    [[nodiscard]] spool::Reason ask(const Request& request, int content = -1, std::string_view small = {});
     void tell(const Request& request);
+    void take_grant();
+    void take(const Reply& grant);
+    [[nodiscard]] bool is_granted(std::string_view name, std::optional<std::uint64_t> size);
+    [[nodiscard]] spool::Reason hand_over(FileId number);
     [[nodiscard]] std::uint64_t staged_bytes() const;
 
     Channel& channel_;
     const std::uint64_t max_;
-    std::array<std::optional<Staged>, k_max_open_files> files_;
+    spool::Admission admission_;
+    std::optional<Grant> grant_;
+    std::array<std::optional<File>, k_max_open_files> files_;
     bool broken_ = false;
 };
 

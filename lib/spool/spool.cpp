@@ -31,6 +31,12 @@ constexpr unsigned k_name_tries = 64;
     return fail_errno("data_in or the staging directory cannot be opened");
 }
 
+// In the unit that file systems allocate in. Where theirs is smaller, less than one of these stays behind.
+[[nodiscard]] std::uint64_t blocks_of(std::uint64_t bytes) {
+    constexpr std::uint64_t k_block = 4096;
+    return bytes / k_block + (bytes % k_block != 0 ? 1 : 0);
+}
+
 [[nodiscard]] unsigned clock_digits() {
     return static_cast<unsigned>(wall_clock_us() % 1'000'000);
 }
@@ -106,9 +112,13 @@ Result<Reservation> Spool::reserve(std::optional<std::uint64_t> size) {
         GATE_TRY(Reservation named, reserve_named());
         made.emplace(std::move(named));
     }
+    // By fchmod, not only by open: a umask or a default ACL of the directory must not change it.
+    GATE_CHECK(fs_.set_mode(made->fd_.get(), policy_.spool_mode));
+    if (policy_.spool_gid != keyring::k_inherit_group)
+        GATE_CHECK(fs_.set_group(made->fd_.get(), policy_.spool_gid));
     if (size && *size > 0) {
         GATE_CHECK(fs_.reserve(made->fd_.get(), *size));
-        made->reserved_ = true;
+        made->reserved_ = *size;
     }
     return std::move(*made);
 }
@@ -122,12 +132,9 @@ Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> conten
             return fail(Errc::system, "the file takes no more bytes");
         content = content.subspan(n);
     }
-    if (r.reserved_) // else the reservation stays allocated behind the end of the file
+    // What is reserved behind the end of the file would stay allocated.
+    if (blocks_of(r.reserved_) > blocks_of(size))
         GATE_CHECK(fs_.truncate(fd, size));
-    // By fchmod, not only by open: a umask or a default ACL of the directory must not change it.
-    GATE_CHECK(fs_.set_mode(fd, policy_.spool_mode));
-    if (policy_.spool_gid != keyring::k_inherit_group)
-        GATE_CHECK(fs_.set_group(fd, policy_.spool_gid));
     if (policy_.spool_durability != keyring::Durability::none)
         GATE_CHECK(fs_.sync_data(fd));
     return {};

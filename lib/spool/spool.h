@@ -32,8 +32,8 @@ class Reservation {
     Fs& fs_;
     int staging_;
     Fd fd_;
-    std::string name_; // in the staging directory; empty for an unnamed file
-    bool reserved_ = false;
+    std::string name_;           // in the staging directory; empty for an unnamed file
+    std::uint64_t reserved_ = 0; // bytes
 };
 
 struct Published {

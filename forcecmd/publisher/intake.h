@@ -1,0 +1,78 @@
+// The files of one session, from begin to published, as the publisher decides them. Believes nothing of what
+// a Request says beyond what the policy lets any front ask for.
+#pragma once
+
+#include "forcecmd/channel.h"
+#include "forcecmd/publisher/sealed.h"
+#include "forcecmd/publisher/trail.h"
+#include "lib/spool/admission.h"
+#include "lib/spool/spool.h"
+
+#include <array>
+#include <optional>
+
+namespace gate::drop {
+
+class Intake {
+  public:
+    // All must outlive the object.
+    Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs& fs, Trail& trail);
+
+    [[nodiscard]] spool::Reason begin(const Request& request);
+    [[nodiscard]] spool::Reason deliver(const Request& request, const Received& content);
+    [[nodiscard]] spool::Reason rename(const Request& request);
+    [[nodiscard]] spool::Reason commit(const Request& request, const Received& content);
+    void abort(const Request& request);
+    // Tells the audit what the last deliver or commit took. Between the answer and the next request: the
+    // content is hashed for the audit alone, and that is not what a client should wait for.
+    void report();
+    // Whatever is still open is given up.
+    void close();
+
+    struct Room {
+        std::uint64_t size; // bytes that are reserved
+        bool any_size;      // there is room for the largest file too
+    };
+    // Makes room for one more small file before it is asked for, once a session has shown that it sends many.
+    [[nodiscard]] std::optional<Room> prepare();
+
+  private:
+    struct OpenFile {
+        std::string name;
+        spool::FileName::Kind kind;
+        std::uint64_t declared; // bytes, or k_unknown_size
+        std::int64_t started_ms;
+        std::optional<spool::Reservation> reservation;
+    };
+    struct Accepted {
+        OpenFile file;
+        std::uint64_t size;
+        std::string published_as;
+        std::optional<SealedContent> sealed;
+        std::span<const std::byte> bytes; // into `sealed`, or into the message
+    };
+    struct Prepared {
+        spool::Reservation reservation;
+        Room room;
+    };
+
+    // A file that may be sent, or the reason; the audit has been told.
+    [[nodiscard]] std::expected<OpenFile, spool::Reason> admit(const Request& request);
+    [[nodiscard]] spool::Reason check(OpenFile& file, std::optional<Error>& cause);
+    [[nodiscard]] spool::Reason make_room(OpenFile& file, std::optional<Error>& cause);
+    [[nodiscard]] spool::Reason take(OpenFile file, std::uint64_t size, const Received& content);
+    [[nodiscard]] spool::Reason publish(Accepted& taken);
+    [[nodiscard]] static DropFacts facts_of(const Accepted& taken);
+    [[nodiscard]] OpenFile* open_file(std::uint32_t number);
+
+    const keyring::Policy& policy_;
+    Trail& trail_;
+    spool::Admission admission_;
+    Result<spool::Spool> spool_;
+    std::array<std::optional<OpenFile>, k_max_open_files> files_;
+    std::optional<Accepted> accepted_;
+    std::optional<Prepared> prepared_;
+    std::uint64_t largest_declared_ = 0; // bytes; 0 in a protocol that does not say sizes
+};
+
+} // namespace gate::drop
