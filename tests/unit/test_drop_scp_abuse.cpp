@@ -131,6 +131,7 @@ void an_over_long_text_of_the_client_ends_the_session() {
     CHECK(o.finished);
     CHECK_EQ(o.status, 1);
     CHECK(o.delivered.empty());
+    CHECK_EQ(o.answers, k_ack + k_ack + no(Reason::protocol)); // one answer, not one for the file besides
     CHECK(o.calls.find("abort a.1.data transfer.client_error\n") != std::string::npos);
 }
 

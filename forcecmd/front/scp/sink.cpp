@@ -95,7 +95,7 @@ std::size_t Sink::take_line(std::string_view bytes, std::string& out) {
         // As much as there may be: the audit hears the same, however the client cut it.
         line_.append(bytes.substr(0, k_max_record - line_.size()));
         if (state_ == State::client_error)
-            discard_file(Reason::client_error, out);
+            dropbox_.abort(file_, Reason::client_error); // the one answer is that of stop()
         dropbox_.refused(Reason::protocol, line_);
         stop(Reason::protocol, out);
         return bytes.size();
