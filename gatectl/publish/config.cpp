@@ -9,8 +9,17 @@
 #include <grp.h>
 #include <optional>
 #include <sys/stat.h>
-#include <toml++/toml.h>
 #include <vector>
+
+namespace {
+struct AssertionFailed {};
+[[noreturn]] void assertion_failed() {
+    throw AssertionFailed();
+}
+} // namespace
+// toml++ 3.3 (Debian 12) asserts where it should say that a key cannot begin so: "[$" would end the program.
+#define TOML_ASSERT(expr) (static_cast<bool>(expr) ? void() : assertion_failed())
+#include <toml++/toml.h>
 
 namespace gate::ctl {
 
@@ -258,6 +267,29 @@ class ConfigReader {
     std::vector<Wrong> wrong_;
 };
 
+// Does toml++ stumble over its own assertion in this text?
+[[nodiscard]] bool fails_assertion(std::string_view text) {
+    try {
+        static_cast<void>(toml::parse(text));
+    } catch (const AssertionFailed&) {
+        return true;
+    } catch (const toml::parse_error&) { // a cut text: no matter
+    }
+    return false;
+}
+
+// The line of that: the first one with which the text begins to fail. Parsing goes from front to back, so
+// that a longer piece of the text fails where a shorter one did.
+[[nodiscard]] std::uint32_t line_of_assertion(std::string_view text) {
+    std::vector<std::size_t> ends; // of lines
+    for (std::size_t end = 0; (end = text.find('\n', end)) != std::string_view::npos;)
+        ends.push_back(++end);
+    const auto first = std::partition_point(ends.begin(), ends.end(), [text](std::size_t end) {
+        return !fails_assertion(text.substr(0, end));
+    });
+    return static_cast<std::uint32_t>(first - ends.begin()) + 1;
+}
+
 } // namespace
 
 Policy parse_config(std::string_view text, const std::string& name) {
@@ -267,6 +299,9 @@ Policy parse_config(std::string_view text, const std::string& name) {
     } catch (const toml::parse_error& error) {
         stop(Status::bad_data, "{}:{}: {}", escape_visible(name), error.source().begin.line,
              escape_visible(error.description()));
+    } catch (const AssertionFailed&) {
+        stop(Status::bad_data, "{}:{}: not a section, a setting or a value that TOML knows",
+             escape_visible(name), line_of_assertion(text));
     }
 }
 

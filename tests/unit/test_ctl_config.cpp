@@ -77,6 +77,9 @@ void staging_follows_the_directory() {
 
 void mistakes_have_their_line() {
     refused("\n[drop]\nmax_size = 1\n", "gate.toml:3: unknown setting drop.max_size");
+    // toml++ 3.3 fails an assertion of its own there.
+    for (const char* header : {"[$drop]", "[`", "[[=]]", "[.x]"})
+        refused(std::string("[drop]\nidle_timeout = 5\n") + header + "\n[audit]\n", "gate.toml:3: ");
     refused("[drip]\n", "gate.toml:1: unknown section or setting \"drip\"");
     refused("a = 1\n", "gate.toml:1: unknown section or setting \"a\"");
     refused("\ndrop = 1\n", "gate.toml:2: \"drop\" must be a section");
