@@ -9,6 +9,8 @@
 # what that changed is packed. This is the one step that needs the network (and apt's own settings:
 # the environment, proxies included, is passed on).
 #
+# LAYER_CONTROL names another control file than that (absolute): tests/fuzz has a layer of its own.
+#
 # A layer carries a dpkg database and files of /etc that hide the machine's own, so it is good only
 # for the machine it was made on. Its key is a hash of the list, this script, the machine's packages
 # with their versions, and its accounts; when one of them changes, the layer is made again.
@@ -16,7 +18,7 @@
 set -eu
 
 here=$(dirname "$(realpath "$0")")
-control=$here/../../debian/tests/control
+control=${LAYER_CONTROL:-$here/../../debian/tests/control}
 
 die() { echo "layer.sh: $*" >&2; exit 1; }
 
