@@ -1,0 +1,3 @@
+#include "tests/fuzz/check_names.h"
+
+GATE_FUZZ(gate::fuzz::check_names)

@@ -1,0 +1,3 @@
+#include "tests/fuzz/check_paths.h"
+
+GATE_FUZZ(gate::fuzz::check_paths)
