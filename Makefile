@@ -95,7 +95,7 @@ PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
             $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
 
-.PHONY: all check check-programs e2e bench fuzz deb install clean help format format-check man
+.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help format format-check man
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -112,6 +112,8 @@ $(O)/obj/%.o: %.cpp Makefile
 ifeq ($(SAN),1)
 # SOCI does not export the type information that this check wants.
 $(O)/obj/gatectl/store/store.o: SANFLAGS += -fno-sanitize=vptr
+# toml++ 3.3 takes U+00A1 for something that cannot come; what follows is no more than "not a blank".
+$(O)/obj/gatectl/publish/config.o: SANFLAGS += -fno-sanitize=unreachable
 endif
 
 define lib_rule
@@ -174,6 +176,38 @@ e2e: check-programs ## tests against the real sshd in a disposable copy of the m
 
 bench: check-programs ## compare with peers; ONLY=area
 	/usr/bin/python3 tests/bench/bench.py --build $(O) $(if $(ONLY),--only $(ONLY))
+
+# libFuzzer, under AddressSanitizer and UBSan, in a copy of the machine that has clang-19 (tests/fuzz/run.sh).
+fuzz: ## each fuzz target for T seconds (root; ONLY=target, KEEP=1 adds to the corpora)
+	BUILD=$(BUILD) tests/fuzz/run.sh $(or $(T),60) $(ONLY)
+
+# Inside that copy, or wherever FUZZCXX is at hand.
+F        := $(BUILD)/fuzz
+FUZZCXX  ?= clang++-19
+FUZZFLAGS = -std=c++2b -I. $(DEFS) -Wall -Wextra -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+            -fno-sanitize-recover=all
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.cpp)
+FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
+# What takes bytes from strangers or from a damaged file, and what that stands on.
+FUZZED   := $(foreach l,base keyring audit spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
+            $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp) \
+            $(patsubst %,forcecmd/front/%.cpp,words request paths) \
+            $(patsubst %,gatectl/%.cpp,problem publish/config publish/units)
+fuzz-programs: $(FUZZ_BIN)
+$(F)/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)
+	$(Q)$(FUZZCXX) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+# toml++ 3.3 takes U+00A1 for something that cannot come; what follows is no more than "not a blank".
+$(F)/obj/gatectl/publish/config.o: FUZZFLAGS += -fno-sanitize=unreachable
+$(F)/libfuzzed.a: $(patsubst %.cpp,$(F)/obj/%.o,$(FUZZED))
+	@rm -f $@
+	$(Q)$(AR) qcsD $@ $^
+$(F)/bin/%: $(F)/obj/tests/fuzz/fuzz_%.o $(F)/libfuzzed.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(FUZZCXX) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ -lxxhash -lfmt -lcrypto
+-include $(shell find $(F)/obj -name '*.d' 2>/dev/null)
 
 deb: ## Debian packages, into $(BUILD)/deb
 	sh debian/build-deb.sh $(BUILD)/deb
