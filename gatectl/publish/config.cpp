@@ -284,9 +284,8 @@ class ConfigReader {
     std::vector<std::size_t> ends; // of lines
     for (std::size_t end = 0; (end = text.find('\n', end)) != std::string_view::npos;)
         ends.push_back(++end);
-    const auto first = std::partition_point(ends.begin(), ends.end(), [text](std::size_t end) {
-        return !fails_assertion(text.substr(0, end));
-    });
+    const auto first = std::partition_point(
+        ends.begin(), ends.end(), [text](std::size_t end) { return !fails_assertion(text.substr(0, end)); });
     return static_cast<std::uint32_t>(first - ends.begin()) + 1;
 }
 
