@@ -171,6 +171,7 @@ inline void check_keyring(std::string_view input) {
         REQUIRE(changed != sound.bytes);
         return;
     }
+    REQUIRE(forged || changed.compare(0, sizeof sound.header, sound.bytes, 0, sizeof sound.header) == 0);
     const auto policy = reader->policy();
     REQUIRE(forged || !policy || *policy == keyring::Policy{});
 
