@@ -28,6 +28,10 @@ class Dropbox {
     [[nodiscard]] virtual spool::Reason write(FileId file, std::uint64_t offset, std::string_view bytes) = 0;
     // The size of what has arrived: the end of the last byte.
     [[nodiscard]] virtual std::uint64_t size(FileId file) const = 0;
+    // Has every byte up to there arrived?
+    [[nodiscard]] virtual bool whole(FileId file) const = 0;
+    // No file may be larger, bytes.
+    [[nodiscard]] virtual std::uint64_t max_size() const = 0;
     // Cuts what has arrived. Larger than size() is refused.
     [[nodiscard]] virtual spool::Reason truncate(FileId file, std::uint64_t size) = 0;
     // The file gets another name, with everything that begin() checks of names.

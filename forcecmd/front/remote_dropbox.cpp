@@ -105,6 +105,10 @@ std::uint64_t RemoteDropbox::size(FileId number) const {
     return files_[number]->content.size();
 }
 
+bool RemoteDropbox::whole(FileId number) const {
+    return files_[number]->content.whole();
+}
+
 Reason RemoteDropbox::truncate(FileId number, std::uint64_t size) {
     File& file = *files_[number];
     if (file.reason != Reason::none)

@@ -25,6 +25,8 @@ class RemoteDropbox final : public Dropbox {
                                       FileId& file) override;
     [[nodiscard]] spool::Reason write(FileId file, std::uint64_t offset, std::string_view bytes) override;
     [[nodiscard]] std::uint64_t size(FileId file) const override;
+    [[nodiscard]] bool whole(FileId file) const override;
+    [[nodiscard]] std::uint64_t max_size() const override { return max_; }
     [[nodiscard]] spool::Reason truncate(FileId file, std::uint64_t size) override;
     [[nodiscard]] spool::Reason rename(FileId file, std::string_view name) override;
     [[nodiscard]] spool::Reason commit(FileId file) override;

@@ -23,6 +23,7 @@ class Staged {
 
     // The end of the last byte that has arrived.
     [[nodiscard]] std::uint64_t size() const { return extents_.size(); }
+    [[nodiscard]] bool whole() const { return extents_.whole(); }
     // After seal(): the content is in one of the two. -1: it is small.
     [[nodiscard]] int memory() const { return memory_.get(); }
     [[nodiscard]] std::string_view small() const { return small_; }

@@ -32,8 +32,6 @@ Intake::Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs&
     : policy_(policy), trail_(trail), admission_(policy, key), spool_(spool::Spool::open(policy, fs)) {
     if (!spool_)
         trail_.spool_unusable(spool_.error());
-    else if (policy.spool_staging_method == keyring::StagingMethod::named)
-        trail_.leftovers_removed(spool_->remove_leftovers());
 }
 
 std::expected<Intake::OpenFile, Reason> Intake::admit(const Request& request) {
@@ -240,6 +238,8 @@ void Intake::close() {
         file.reset();
     }
     prepared_.reset();
+    if (spool_)
+        trail_.leftovers_removed(spool_->leftovers_removed());
 }
 
 } // namespace gate::drop

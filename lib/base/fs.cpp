@@ -104,6 +104,8 @@ Result<void> Fs::link_fd(int fd, int to_dir, const char* to_name) {
     *std::to_chars(path.data() + prefix, path.data() + path.size() - 1, fd).ptr = '\0';
     if (::linkat(AT_FDCWD, path.data(), to_dir, to_name, AT_SYMLINK_FOLLOW) == 0)
         return {};
+    if (errno == ENOENT || errno == EXDEV) // no /proc, or an unnamed file that cannot be named
+        return fail(Errc::not_found, "an unnamed file cannot be given a name here", errno);
     return fail_naming("cannot name the file");
 }
 

@@ -75,6 +75,10 @@ Result<FreeSpace> Spool::free_space() const {
 }
 
 Result<Reservation> Spool::reserve_named() {
+    if (!swept_) {
+        swept_ = true;
+        leftovers_ = remove_leftovers();
+    }
     for (unsigned attempt = 0;; ++attempt) {
         std::string name(k_staged_prefix);
         append_i64(name, ::getpid());
@@ -157,6 +161,17 @@ Result<void> Spool::give_name(Reservation& r, const char* name) {
 
 Result<Published> Spool::publish(Reservation reservation, std::string_view name,
                                  std::span<const std::byte> content) {
+    Result<Published> published = fill_and_name(reservation, name, content);
+    if (published || published.error().code != Errc::not_found)
+        return published;
+    // An unnamed file that cannot be given a name (no /proc, an old kernel): from now on they have one.
+    named_ = true;
+    GATE_TRY(Reservation with_name, reserve(content.size()));
+    return fill_and_name(with_name, name, content);
+}
+
+Result<Published> Spool::fill_and_name(Reservation& reservation, std::string_view name,
+                                       std::span<const std::byte> content) {
     GATE_CHECK(fill(reservation, content));
     Published out{std::string(name)};
     const unsigned digits = clock_digits();

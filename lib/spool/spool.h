@@ -58,14 +58,20 @@ class Spool {
     [[nodiscard]] Result<Published> publish(Reservation reservation, std::string_view name,
                                             std::span<const std::byte> content);
 
-    // Removes what crashed sessions left in the staging directory under names; how many there were.
+    // Removes what crashed sessions left in the staging directory under names; how many there were. Done by
+    // itself when the first named file is made.
     std::uint64_t remove_leftovers();
+    // What crashed sessions had left in the staging directory under names, and was removed by this object
+    // when it made its first named file.
+    [[nodiscard]] std::uint64_t leftovers_removed() const { return leftovers_; }
 
   private:
     Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging)
         : policy_(policy), fs_(fs), data_in_(std::move(data_in)), staging_(std::move(staging)),
           named_(policy.spool_staging_method == keyring::StagingMethod::named) {}
     [[nodiscard]] Result<Reservation> reserve_named();
+    [[nodiscard]] Result<Published> fill_and_name(Reservation& reservation, std::string_view name,
+                                                  std::span<const std::byte> content);
     [[nodiscard]] Result<void> fill(const Reservation& reservation, std::span<const std::byte> content);
     [[nodiscard]] Result<void> give_name(Reservation& reservation, const char* name);
 
@@ -74,6 +80,8 @@ class Spool {
     Fd data_in_;
     Fd staging_;
     bool named_;
+    bool swept_ = false;
+    std::uint64_t leftovers_ = 0;
 };
 
 } // namespace gate::spool

@@ -97,6 +97,13 @@ class ModelDropbox final : public drop::Dropbox {
         return const_cast<ModelDropbox*>(this)->at(id).content.size();
     }
 
+    bool whole(drop::FileId id) const override {
+        const auto& arrived = const_cast<ModelDropbox*>(this)->at(id).arrived;
+        return std::find(arrived.begin(), arrived.end(), false) == arrived.end();
+    }
+
+    std::uint64_t max_size() const override { return k_model_max_file; }
+
     Reason truncate(drop::FileId id, std::uint64_t size) override {
         File& file = at(id);
         REQUIRE(file.reason == Reason::none);

@@ -71,6 +71,13 @@ class FakeDropbox final : public drop::Dropbox {
         return found->second.extents.size();
     }
 
+    bool whole(drop::FileId id) const override {
+        const auto found = files_.find(id);
+        return found != files_.end() && found->second.extents.whole();
+    }
+
+    std::uint64_t max_size() const override { return max_file_size; }
+
     Reason truncate(drop::FileId id, std::uint64_t size) override {
         File& file = open_file(id);
         if (file.reason != Reason::none)

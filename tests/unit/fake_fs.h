@@ -35,6 +35,7 @@ class FakeFs final : public Fs {
     bool after = false;      // it fails after having done its work (a lost answer of NFS, a late I/O error)
     bool no_tmpfile = false; // a file system without O_TMPFILE
     bool no_link = false;    // one without hard links
+    bool no_link_fd = false; // a machine where an unnamed file cannot be given a name
     std::size_t max_write = SIZE_MAX;
     std::function<void(const char* name)> after_create; // what another process does just then
 
@@ -78,7 +79,11 @@ class FakeFs final : public Fs {
         return call<void>(Op::sync_directory, [] { return Result<void>{}; });
     }
     Result<void> link_fd(int fd, int to_dir, const char* to_name) override {
-        return call<void>(Op::link_fd, [&] { return Fs::link_fd(fd, to_dir, to_name); });
+        return call<void>(Op::link_fd, [&]() -> Result<void> {
+            if (no_link_fd)
+                return fail(Errc::not_found, "an unnamed file cannot be given a name here", ENOENT);
+            return Fs::link_fd(fd, to_dir, to_name);
+        });
     }
     Result<void> link_name(int from_dir, const char* from, int to_dir, const char* to) override {
         return call<void>(Op::link_name, [&]() -> Result<void> {

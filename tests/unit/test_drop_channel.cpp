@@ -74,11 +74,53 @@ void a_request_and_a_reply_arrive_whole() {
     CHECK_EQ(received->request.reason, spool::Reason::aborted);
     CHECK_EQ(received->request.get_text(), "web1.17.data");
     CHECK(!received->file.valid());
-    CHECK_OK(publisher.send(Reply{spool::Reason::space_free, 3}));
+    CHECK_OK(publisher.send(Reply{.reason = spool::Reason::space_free, .granted_size = 3}));
     const auto reply = front.receive_reply();
     CHECK_OK(reply);
+    CHECK(reply->kind == Reply::Kind::answer);
     CHECK_EQ(reply->reason, spool::Reason::space_free);
-    CHECK_EQ(reply->file, 3U);
+    CHECK_EQ(reply->granted_size, 3U);
+}
+
+void content_rides_in_the_message() {
+    auto [front, publisher] = make_pair();
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, drop::k_max_inline}) {
+        const std::string content(size, 'c');
+        CHECK_OK(front.send(Request{}, -1, content));
+        const auto received = publisher.receive_request();
+        CHECK_OK(received);
+        const auto bytes = received->content;
+        CHECK_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), content);
+    }
+    CHECK_OK(front.send(Request{}, -1, std::string(drop::k_max_inline + 1, 'c')));
+    CHECK_ERR(publisher.receive_request(), Errc::bad_input);
+}
+
+void polling_takes_what_is_there_and_waits_for_nothing() {
+    auto [front, publisher] = make_pair();
+    auto polled = front.poll_reply();
+    CHECK_OK(polled);
+    CHECK(!polled->has_value());
+    CHECK_OK(publisher.send(Reply{.kind = Reply::Kind::grant, .any_size = 1, .granted_size = 4096}));
+    polled = front.poll_reply();
+    CHECK_OK(polled);
+    CHECK(polled->has_value() && (*polled)->kind == Reply::Kind::grant && (*polled)->granted_size == 4096);
+    { const Channel gone = std::move(publisher); }
+    CHECK_ERR(front.poll_reply(), Errc::closed);
+}
+
+// A socket that is closed with something unread tells the other side of a reset, before what it had sent.
+void what_was_said_before_leaving_is_heard_although_something_was_left_unread() {
+    auto [front, publisher] = make_pair();
+    CHECK_OK(publisher.send(Reply{.kind = Reply::Kind::grant}));
+    Request bye;
+    bye.op = Op::bye;
+    CHECK_OK(front.send(bye));
+    { const Channel gone = std::move(front); }
+    const auto received = publisher.receive_request();
+    CHECK_OK(received);
+    CHECK_EQ(received->request.op, Op::bye);
+    CHECK_ERR(publisher.receive_request(), Errc::closed);
 }
 
 void text_is_cut_and_a_lie_about_its_size_is_harmless() {
@@ -96,12 +138,13 @@ void text_is_cut_and_a_lie_about_its_size_is_harmless() {
 void a_message_of_the_wrong_size_is_refused() {
     const Request request;
     for (const std::size_t size :
-         {std::size_t{1}, sizeof request - 1, sizeof request + 1, sizeof request * 2}) {
+         {std::size_t{1}, sizeof request - 1, sizeof request + drop::k_max_inline + 1}) {
         auto [front, publisher] = make_pair();
         std::string bytes(bytes_of(request));
         bytes.resize(size, '\0');
         send_raw(front.fd(), bytes);
         CHECK_ERR(publisher.receive_request(), Errc::bad_input);
+        bytes.resize(size == 1 ? 1 : sizeof(Reply) + 1);
         send_raw(publisher.fd(), bytes);
         CHECK_ERR(front.receive_reply(), Errc::bad_input);
     }
@@ -214,6 +257,9 @@ void content_that_is_no_memfd_is_refused() {
 int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(a_request_and_a_reply_arrive_whole),
+        GATE_TEST(content_rides_in_the_message),
+        GATE_TEST(polling_takes_what_is_there_and_waits_for_nothing),
+        GATE_TEST(what_was_said_before_leaving_is_heard_although_something_was_left_unread),
         GATE_TEST(text_is_cut_and_a_lie_about_its_size_is_harmless),
         GATE_TEST(a_message_of_the_wrong_size_is_refused),
         GATE_TEST(a_descriptor_is_handed_over),

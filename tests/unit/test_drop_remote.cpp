@@ -23,15 +23,24 @@ class World {
   public:
     explicit World(std::uint64_t max_file_size = 1000) : World(Channel::make_pair(), max_file_size) {}
 
-    void will_answer(Reason reason, std::uint32_t file = 0) {
-        CHECK_OK(publisher_->send(Reply{reason, file}));
+    void will_answer(Reason reason) { CHECK_OK(publisher_->send(Reply{.reason = reason})); }
+    void grants(std::uint64_t size, bool any_size = false) {
+        CHECK_OK(publisher_->send(
+            Reply{.kind = Reply::Kind::grant, .any_size = any_size ? 1U : 0U, .granted_size = size}));
+    }
+    // begin() looks for a grant first: here is one that is good for nothing.
+    void will_answer_begin(Reason reason) {
+        grants(0);
+        will_answer(reason);
     }
     FileId begin(std::uint32_t number = 0) {
-        will_answer(Reason::none, number);
+        will_answer_begin(Reason::none);
         FileId file = 99;
         CHECK_EQ(box.begin("a.1.data", std::nullopt, file), Reason::none);
         CHECK_EQ(file, number);
-        CHECK_EQ(asked().request.op, Op::begin);
+        const Received begun = asked();
+        CHECK_EQ(begun.request.op, Op::begin);
+        CHECK_EQ(begun.request.file, number);
         return file;
     }
     Received asked() {
@@ -47,8 +56,23 @@ class World {
 
   private:
     World(Result<std::pair<Channel, Channel>> pair, std::uint64_t max_file_size)
-        : front_(std::move(pair->first)), publisher_(std::move(pair->second)), box(front_, max_file_size) {}
+        : policy_(policy(max_file_size)), key_(key()), front_(std::move(pair->first)),
+          publisher_(std::move(pair->second)), box(front_, policy_, key_) {}
 
+    static keyring::Policy policy(std::uint64_t max_file_size) {
+        keyring::Policy made;
+        made.drop_max_file_size = max_file_size;
+        made.drop_session_files = 3;
+        return made;
+    }
+    static keyring::KeyRecord key() {
+        keyring::KeyRecord made;
+        made.agents = {{"a", "0cc175b9c0f1b6a831c399e269772661"}};
+        return made;
+    }
+
+    const keyring::Policy policy_;
+    const keyring::KeyRecord key_;
     Channel front_;
     std::optional<Channel> publisher_;
 
@@ -58,25 +82,31 @@ class World {
 
 void begin_says_name_and_size() {
     World world;
-    world.will_answer(Reason::none, 5);
-    FileId file = 0;
+    world.will_answer_begin(Reason::none);
+    FileId file = 5;
     CHECK_EQ(world.box.begin("a.1.data", 42, file), Reason::none);
-    CHECK_EQ(file, 5U);
+    CHECK_EQ(file, 0U);
     const Received known = world.asked();
     CHECK_EQ(known.request.op, Op::begin);
     CHECK_EQ(known.request.get_text(), "a.1.data");
-    CHECK_EQ(known.request.size, 42U);
-    world.will_answer(Reason::agent_name);
+    CHECK_EQ(known.request.declared, 42U);
+    world.will_answer_begin(Reason::agent_name);
     CHECK_EQ(world.box.begin("b.1.data", std::nullopt, file), Reason::agent_name);
-    CHECK_EQ(world.asked().request.size, drop::k_unknown_size);
+    CHECK_EQ(world.asked().request.declared, drop::k_unknown_size);
 }
 
-void commit_hands_over_the_bytes_sealed() {
+std::string_view text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void small_content_rides_in_the_message() {
     World world;
     const FileId file = world.begin();
     CHECK_EQ(world.box.write(file, 6, "world"), Reason::none);
+    CHECK(!world.box.whole(file));
     CHECK_EQ(world.box.write(file, 0, "HELLO "), Reason::none);
     CHECK_EQ(world.box.write(file, 0, "hello"), Reason::none);
+    CHECK(world.box.whole(file));
     CHECK_EQ(world.box.size(file), 11U);
     CHECK(world.nothing_asked()); // content costs no word
     world.will_answer(Reason::none);
@@ -84,10 +114,28 @@ void commit_hands_over_the_bytes_sealed() {
     const Received commit = world.asked();
     CHECK_EQ(commit.request.op, Op::commit);
     CHECK_EQ(commit.request.file, file);
+    CHECK_EQ(commit.request.size, 11U);
+    CHECK(!commit.file.valid());
+    CHECK_EQ(text_of(commit.content), "hello world");
+}
+
+// What begins small and grows, in any order, is handed over in a memfd that nobody can change.
+void large_content_is_handed_over_sealed() {
+    World world(2'000'000);
+    const FileId file = world.begin();
+    const std::string head(drop::k_max_inline, 'h');
+    CHECK_EQ(world.box.write(file, 0, head), Reason::none);
+    CHECK_EQ(world.box.write(file, head.size() + 4, "tail"), Reason::none);
+    CHECK_EQ(world.box.write(file, head.size(), "body"), Reason::none);
+    CHECK_EQ(world.box.write(file, 0, "HEAD"), Reason::none);
+    world.will_answer(Reason::none);
+    CHECK_EQ(world.box.commit(file), Reason::none);
+    const Received commit = world.asked();
+    CHECK_EQ(commit.request.size, head.size() + 8);
+    CHECK(commit.content.empty());
     const auto sealed = drop::SealedContent::map(commit.file.get(), commit.request.size);
     CHECK_OK(sealed);
-    const auto bytes = sealed->bytes();
-    CHECK_EQ(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "hello world");
+    CHECK_EQ(text_of(sealed->bytes()), "HEAD" + head.substr(4) + "bodytail");
     CHECK(::pwrite(commit.file.get(), "x", 1, 0) < 0 && ::ftruncate(commit.file.get(), 0) < 0);
 }
 
@@ -98,21 +146,126 @@ void an_empty_file_is_handed_over_too() {
     CHECK_EQ(world.box.commit(file), Reason::none);
     const Received commit = world.asked();
     CHECK_EQ(commit.request.size, 0U);
-    CHECK_OK(drop::SealedContent::map(commit.file.get(), 0));
+    CHECK(commit.content.empty() && !commit.file.valid());
 }
 
 void truncate_cuts_what_is_handed_over() {
+    for (const std::size_t before : {std::size_t{0}, drop::k_max_inline}) {
+        World world(2'000'000);
+        const FileId file = world.begin();
+        CHECK_EQ(world.box.write(file, 0, std::string(before, 'x') + "hello world"), Reason::none);
+        CHECK_EQ(world.box.truncate(file, before + 12),
+                 Reason::incomplete); // no promise of bytes that are not there
+        CHECK_EQ(world.box.truncate(file, 5), Reason::none);
+        CHECK_EQ(world.box.size(file), 5U);
+        world.will_answer(Reason::none);
+        CHECK_EQ(world.box.commit(file), Reason::none);
+        const Received commit = world.asked();
+        CHECK_EQ(commit.request.size, 5U);
+        if (before == 0)
+            CHECK_EQ(text_of(commit.content), "hello");
+        else
+            CHECK_OK(drop::SealedContent::map(commit.file.get(), 5));
+    }
+}
+
+// --- grants
+// ---------------------------------------------------------------------------------------------------
+
+void a_granted_file_is_one_question() {
     World world;
-    const FileId file = world.begin();
-    CHECK_EQ(world.box.write(file, 0, "hello world"), Reason::none);
-    CHECK_EQ(world.box.truncate(file, 12), Reason::incomplete); // no promise of bytes that are not there
-    CHECK_EQ(world.box.truncate(file, 5), Reason::none);
-    CHECK_EQ(world.box.size(file), 5U);
+    world.grants(100);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", 5, file), Reason::none);
+    CHECK(world.nothing_asked());
+    CHECK_EQ(world.box.write(file, 0, "hello"), Reason::none);
     world.will_answer(Reason::none);
     CHECK_EQ(world.box.commit(file), Reason::none);
-    const Received commit = world.asked();
-    CHECK_EQ(commit.request.size, 5U);
-    CHECK_OK(drop::SealedContent::map(commit.file.get(), 5));
+    const Received delivered = world.asked();
+    CHECK_EQ(delivered.request.op, Op::deliver);
+    CHECK_EQ(delivered.request.get_text(), "a.1.data");
+    CHECK_EQ(delivered.request.declared, 5U);
+    CHECK_EQ(text_of(delivered.content), "hello");
+    // It was for one file.
+    world.begin(0);
+}
+
+// Whatever a grant does not cover, or the policy does not, is asked: the publisher decides, and tells the
+// audit.
+void what_is_not_granted_is_asked() {
+    struct Case {
+        const char* name;
+        std::optional<std::uint64_t> size;
+        bool any_size;
+    };
+    for (const Case& c : {Case{"a.1.data", 101, false}, Case{"a.1.data", std::nullopt, false},
+                          Case{"b.1.data", 5, true}, Case{"a.txt", 5, true}, Case{"a.1.data", 1001, true}}) {
+        World world;
+        world.grants(100, c.any_size);
+        world.will_answer(Reason::space_free);
+        FileId file = 9;
+        CHECK_EQ(world.box.begin(c.name, c.size, file), Reason::space_free);
+        CHECK_EQ(world.asked().request.op, Op::begin);
+    }
+    World world;
+    world.grants(0, true);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", std::nullopt, file), Reason::none); // the control
+    CHECK(world.nothing_asked());
+}
+
+void session_limits_hold_for_granted_files() {
+    World world; // three files a session
+    FileId file = 9;
+    for (int i = 0; i < 3; ++i) {
+        world.grants(100);
+        CHECK_EQ(world.box.begin("a.1.data", 1, file), Reason::none);
+        CHECK_EQ(world.box.write(file, 0, "x"), Reason::none);
+        world.will_answer(Reason::none);
+        CHECK_EQ(world.box.commit(file), Reason::none);
+        CHECK_EQ(world.asked().request.op, Op::deliver);
+    }
+    world.grants(100);
+    world.will_answer(Reason::session_files);
+    CHECK_EQ(world.box.begin("a.1.data", 1, file), Reason::session_files);
+    CHECK_EQ(world.asked().request.op, Op::begin);
+}
+
+void a_granted_file_that_is_given_up_is_told_by_name() {
+    World world;
+    world.grants(100);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", 5, file), Reason::none);
+    CHECK_EQ(world.box.write(file, 0, "he"), Reason::none);
+    world.box.abort(file, Reason::incomplete);
+    const Received abort = world.asked();
+    CHECK_EQ(abort.request.op, Op::abort);
+    CHECK_EQ(abort.request.file, drop::k_no_file);
+    CHECK_EQ(abort.request.get_text(), "a.1.data");
+    CHECK_EQ(abort.request.size, 2U);
+}
+
+void a_granted_file_is_renamed_without_asking_to_what_the_key_may_send() {
+    World world;
+    world.grants(100, true);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", std::nullopt, file), Reason::none);
+    CHECK_EQ(world.box.rename(file, "a.2.data"), Reason::none);
+    world.will_answer(Reason::agent_name);
+    CHECK_EQ(world.box.rename(file, "b.2.data"), Reason::agent_name);
+    CHECK_EQ(world.asked().request.op, Op::rename);
+    world.will_answer(Reason::none);
+    CHECK_EQ(world.box.commit(file), Reason::none);
+    const Received delivered = world.asked();
+    CHECK_EQ(delivered.request.get_text(), "a.2.data");
+}
+
+void an_answer_to_nothing_is_a_failure() {
+    World world;
+    world.will_answer(Reason::none);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", 5, file), Reason::internal);
+    CHECK(world.box.broken());
 }
 
 // The publisher never hears of a file with a hole as of a whole one.
@@ -183,14 +336,6 @@ void a_publisher_that_is_gone_takes_nothing() {
     world.box.refused(Reason::read, "x"); // and no signal
 }
 
-void an_answer_that_makes_no_sense_is_a_failure() {
-    World world;
-    world.will_answer(Reason::none, drop::k_max_open_files);
-    FileId file = 0;
-    CHECK_EQ(world.box.begin("a.1.data", 1, file), Reason::internal);
-    CHECK(world.box.broken());
-}
-
 void refusals_and_aborts_are_told_and_want_no_answer() {
     World world;
     world.box.refused(Reason::read, "/etc/passwd");
@@ -213,7 +358,8 @@ void refusals_and_aborts_are_told_and_want_no_answer() {
 int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(begin_says_name_and_size),
-        GATE_TEST(commit_hands_over_the_bytes_sealed),
+        GATE_TEST(small_content_rides_in_the_message),
+        GATE_TEST(large_content_is_handed_over_sealed),
         GATE_TEST(an_empty_file_is_handed_over_too),
         GATE_TEST(truncate_cuts_what_is_handed_over),
         GATE_TEST(a_hole_is_incomplete),
@@ -221,7 +367,12 @@ int main() {
         GATE_TEST(a_file_is_bounded_and_the_error_stays),
         GATE_TEST(all_files_together_are_bounded_too),
         GATE_TEST(a_publisher_that_is_gone_takes_nothing),
-        GATE_TEST(an_answer_that_makes_no_sense_is_a_failure),
+        GATE_TEST(an_answer_to_nothing_is_a_failure),
+        GATE_TEST(a_granted_file_is_one_question),
+        GATE_TEST(what_is_not_granted_is_asked),
+        GATE_TEST(session_limits_hold_for_granted_files),
+        GATE_TEST(a_granted_file_that_is_given_up_is_told_by_name),
+        GATE_TEST(a_granted_file_is_renamed_without_asking_to_what_the_key_may_send),
         GATE_TEST(refusals_and_aborts_are_told_and_want_no_answer),
     };
     return cmocka_run_group_tests_name("drop_remote", tests, nullptr, nullptr);

@@ -93,7 +93,8 @@ class World {
     Result<Published> drop(Fs& fs) {
         GATE_TRY(Spool spool, Spool::open(policy_, fs));
         GATE_TRY(Reservation reservation,
-                 spool.reserve(setup_.declared ? std::optional<std::uint64_t>(setup_.content.size())
+                 // More than comes, so that the rest is given back.
+                 spool.reserve(setup_.declared ? std::optional<std::uint64_t>(setup_.content.size() + 10'000)
                                                : std::nullopt));
         return spool.publish(std::move(reservation), k_name, std::as_bytes(std::span(setup_.content)));
     }

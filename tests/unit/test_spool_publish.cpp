@@ -144,6 +144,31 @@ void a_reservation_leaves_no_allocated_tail() {
     }
 }
 
+// Room that was made in whole blocks, beforehand, costs nothing to give back where it fits; else it is given
+// back.
+void only_whole_blocks_are_given_back() {
+    for (const auto& [reserved, cut] : {std::pair{4096U, false}, {4097U, true}, {8192U, true}}) {
+        World world;
+        auto spool = world.open();
+        CHECK_OK(spool);
+        auto reservation = spool->reserve(reserved);
+        CHECK_OK(reservation);
+        CHECK_OK(spool->publish(std::move(*reservation), "web1.17.data", bytes_of("short")));
+        CHECK_EQ(std::ranges::count(world.fs.calls, Op::truncate), cut ? 1 : 0);
+    }
+}
+
+// Where an unnamed file cannot be given a name (no /proc and an old kernel), the file is made again with one.
+void an_unnamed_file_that_cannot_be_named_is_made_again_with_a_name() {
+    World world;
+    world.fs.no_link_fd = true;
+    const auto published = world.drop("web1.17.data", "whole");
+    CHECK_OK(published);
+    CHECK_EQ(test::read_file(world.in("web1.17.data")), "whole");
+    CHECK(names_in(world.policy.spool_staging).empty());
+    CHECK(std::ranges::count(world.fs.calls, Op::link_name) == 1);
+}
+
 void the_order_is_content_sync_name_sync() {
     const auto order = [](World& world) {
         CHECK_OK(world.drop("web1.17.data", "x"));
@@ -158,15 +183,14 @@ void the_order_is_content_sync_name_sync() {
     using enum keyring::Durability;
     for (const auto method : k_methods) {
         const Op link = method == keyring::StagingMethod::named ? Op::link_name : Op::link_fd;
-        std::vector<Op> expected{Op::write,     Op::truncate, Op::set_mode,
-                                 Op::sync_data, link,         Op::sync_directory};
+        std::vector<Op> expected{Op::set_mode, Op::write, Op::sync_data, link, Op::sync_directory};
         for (const auto durability : {full, file, none}) {
             World world(method);
             world.policy.spool_durability = durability;
             if (durability == file)
                 expected.pop_back();
             if (durability == none)
-                expected.erase(expected.begin() + 3);
+                expected.erase(expected.begin() + 2);
             CHECK(order(world) == expected);
         }
     }
@@ -304,6 +328,8 @@ int main() {
         GATE_TEST(the_mode_is_the_policy_s_whatever_the_umask),
         GATE_TEST(the_group_is_set_only_when_the_policy_has_one),
         GATE_TEST(a_reservation_leaves_no_allocated_tail),
+        GATE_TEST(only_whole_blocks_are_given_back),
+        GATE_TEST(an_unnamed_file_that_cannot_be_named_is_made_again_with_a_name),
         GATE_TEST(the_order_is_content_sync_name_sync),
         GATE_TEST(an_abandoned_reservation_leaves_nothing),
         GATE_TEST(leftovers_go_but_what_somebody_writes_stays),

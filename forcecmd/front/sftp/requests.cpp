@@ -82,7 +82,9 @@ void Server::on_close(Call& call) {
         return;
     }
     Upload& upload = *handle->upload;
-    if (upload.reason == Reason::none && dropbox_.size(id_of(upload)) < upload.promised)
+    // Here, and not at the rename that a temporary name waits for: some clients do not check that.
+    if (upload.reason == Reason::none &&
+        (dropbox_.size(id_of(upload)) < upload.promised || !dropbox_.whole(id_of(upload))))
         upload.reason = Reason::incomplete;
     if (upload.reason == Reason::none && upload.temporary) {
         wait_for_name(upload);

@@ -109,7 +109,9 @@ void Server::on_fsetstat(Call& call) {
     Upload& upload = *handle->upload;
     if (upload.reason == Reason::none && attributes->size) {
         // Larger: a promise that CLOSE checks. Smaller: what is behind it is not wanted.
-        if (*attributes->size < dropbox_.size(id_of(upload)))
+        if (*attributes->size > dropbox_.max_size())
+            upload.reason = Reason::size_file;
+        else if (*attributes->size < dropbox_.size(id_of(upload)))
             upload.reason = dropbox_.truncate(id_of(upload), *attributes->size);
         upload.promised = *attributes->size;
     }
