@@ -133,7 +133,8 @@ class SftpReput(Sftp):
 # --- Dropbear ---------------------------------------------------------------------------------------------------------
 
 class Dbclient(ScpLegacy):
-    """Dropbear's scp is OpenSSH's of old, which starts dbclient; Debian packages only the latter."""
+    """Dropbear's scp is OpenSSH's of old, which starts dbclient; Debian packages only the latter, so that today's stands
+    for it."""
     def program(self):
         key = made(pathlib.Path(f"{self.client.key}.dropbear"), "dropbearconvert", "openssh", "dropbear",
                    self.client.key, f"{self.client.key}.dropbear")
@@ -203,11 +204,6 @@ class Psftp(Putty):
 
     def list(self, _into):
         return self.batch(f"ls {self.where}")
-
-
-class PsftpReput(Psftp):
-    def put(self, path):
-        return self.batch(f"cd {self.where}", f"reput {path} {path.name}")
 
 
 # --- curl -------------------------------------------------------------------------------------------------------------
