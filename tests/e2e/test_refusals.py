@@ -356,7 +356,9 @@ def test_logger_stopped_and_restarted_in_mid_session(world, gate, packet):
         return process.stdout.read(2)
 
     assert process.stdout.read(1) == b"\0"
+    mark = world.mark()
     assert send("test.1.data") == b"\0\0"
+    assert world.events_since(mark, "drop.accepted", file="test.1.data")  # the audit is told after the client
     world.stop_rsyslog()
     assert send("test.2.data") == b"\0\0"
     assert send("test.3.data") == b"\0\0"
