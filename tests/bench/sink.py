@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from row import Row
@@ -24,8 +25,11 @@ DROP = "/usr/libexec/pandora-gate/drop"
 SPOOL = pathlib.Path("/var/spool/pandora")
 DATA_IN, STAGING, PEER = SPOOL / "data_in", SPOOL / "staging", SPOOL / "peer"
 SFTP_SERVER = os.environ.get("SFTP_SERVER", "/usr/lib/openssh/sftp-server")
-FILES, SIZE = 500, 7000         # packets of one session, bytes of each
+FILES, SIZE = 2000, 7000        # packets of one session, bytes of each
 ROUNDS = 9                      # of each side, taking turns
+STARTS = 500                    # of each server, for the first byte
+SFTP_INIT = bytes([0, 0, 0, 5, 1, 0, 0, 0, 3])
+LARGE = 2_000_000               # bytes: max_file_size
 AGENT = "bench-agent"
 
 
@@ -68,34 +72,141 @@ def install(build, work):
     return auth
 
 
-def wrapper(path, command, environment=""):
-    """What scp starts in place of ssh: the server, as the account, in the environment that sshd gives it."""
-    become = f"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --init-groups"
-    return write(path, f"#!/bin/sh\nexec env -i {environment} {become} {command}\n", 0o755)
-
-
-def session(mode, program, packets_sent, directory):
+def session(mode, program, packets_sent, directory, watch=None):
     """Seconds of one session, checked: every packet is there afterwards, and taken away again."""
     start = time.monotonic()
-    done = subprocess.run(["scp", "-q", mode, "-S", str(program), *packets_sent, f"x@y:{directory}/"], capture_output=True,
-                          text=True)
+    client = subprocess.Popen(["scp", "-q", mode, "-S", str(program), *packets_sent, f"x@y:{directory}/"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while watch and client.poll() is None:
+        watch()
+    said = client.communicate()[1]
     seconds = time.monotonic() - start
-    arrived = list(directory.glob("*.data"))
-    if done.returncode != 0 or len(arrived) != len(packets_sent) or any(p.stat().st_size != SIZE for p in arrived):
-        raise RuntimeError(f"{program}: status {done.returncode}, {len(arrived)} of {len(packets_sent)} packets\n{done.stderr}")
-    for packet in arrived:
+    arrived = {p.name: p.stat().st_size for p in directory.glob("*.data")}
+    if client.returncode != 0 or arrived != {pathlib.Path(p).name: os.stat(p).st_size for p in packets_sent}:
+        raise RuntimeError(f"{program}: status {client.returncode}, {len(arrived)} of {len(packets_sent)} packets\n{said}")
+    for packet in directory.glob("*.data"):
         packet.unlink()
     return seconds
 
 
-def compare(mode, ours, peer, packets_sent):
-    seconds = {ours: [], peer: []}
-    for program, directory in ((ours, DATA_IN), (peer, PEER)):
+def cpu_of(path):
+    """Seconds of processor time that the servers of the sessions so far have used; they wrote it down themselves."""
+    text = path.read_text() if path.exists() else ""
+    path.unlink(missing_ok=True)
+    return [float(line) for line in text.split()]
+
+
+def compare(mode, ours, peer, packets_sent, cpu):
+    """files/s of both, and microseconds of the server's processor time a file."""
+    sides = ((ours, DATA_IN), (peer, PEER))
+    seconds, used = {ours: [], peer: []}, {ours: [], peer: []}
+    for program, directory in sides:
         session(mode, program, packets_sent, directory)        # not counted
+        cpu_of(cpu)
     for _ in range(ROUNDS):
-        for program, directory in ((ours, DATA_IN), (peer, PEER)):
+        for program, directory in sides:
             seconds[program].append(session(mode, program, packets_sent, directory))
-    return tuple(len(packets_sent) / statistics.median(seconds[p]) for p in (ours, peer))
+            used[program] += cpu_of(cpu)
+    rates = [len(packets_sent) / statistics.median(seconds[p]) for p in (ours, peer)]
+    return rates, [statistics.median(used[p]) / len(packets_sent) * 1e6 for p in (ours, peer)]
+
+
+class Memory:
+    """The most that the processes of a program held at a time: the sum of their Pss, and of the memfds that are theirs."""
+
+    def __init__(self, program):
+        self.program, self.peak = str(program), 0
+
+    def __call__(self):
+        total, memories = 0, {}
+        for path in pathlib.Path("/proc").iterdir():
+            if not path.name.isdigit():
+                continue
+            try:
+                if os.readlink(path / "exe") != self.program:
+                    continue
+                total += next(int(l.split()[1]) * 1024 for l in (path / "smaps_rollup").read_text().splitlines()
+                              if l.startswith("Pss:"))
+                for fd in (path / "fd").iterdir():
+                    if os.readlink(fd).startswith("/memfd:"):
+                        st = os.stat(fd)
+                        memories[st.st_ino] = st.st_blocks * 512
+            except OSError:             # it has just ended
+                continue
+        self.peak = max(self.peak, total + sum(memories.values()))
+
+
+def high_water_mark(peer, packets_sent):
+    """VmHWM of sftp-server while the same packets pass, bytes."""
+    most = 0
+
+    def watch():
+        nonlocal most
+        for path in pathlib.Path("/proc").iterdir():
+            try:
+                if path.name.isdigit() and os.readlink(path / "exe") == SFTP_SERVER:
+                    text = (path / "status").read_text()
+                    most = max(most, next(int(l.split()[1]) * 1024 for l in text.splitlines() if l.startswith("VmHWM")))
+            except (OSError, StopIteration):
+                continue
+    session("-s", peer, packets_sent, PEER, watch)
+    return most
+
+
+def flood(program):
+    """A client that opens all it may, writes as much as it may to each, and leaves: nothing of it is ever published."""
+    def packet(kind, body):
+        return (len(body) + 1).to_bytes(4, "big") + bytes([kind]) + body
+
+    def text(value):
+        return len(value).to_bytes(4, "big") + value
+    ids = iter(range(1, 1_000_000))
+    sent = [SFTP_INIT]
+    for n in range(20):
+        sent.append(packet(3, next(ids).to_bytes(4, "big") + text(f"{AGENT}.{n}.data".encode()) + (0x1a).to_bytes(4, "big") + bytes(4)))
+    for offset in range(0, 3_000_000, 200_000):
+        for handle in range(8):
+            sent.append(packet(6, next(ids).to_bytes(4, "big") + text(handle.to_bytes(4, "big")) + offset.to_bytes(8, "big") +
+                               text(b"x" * 200_000)))
+    return subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL), b"".join(sent)
+
+
+def measure_memory(ours, peer, files, work):
+    memory = Memory(DROP)
+    session("-s", ours, files, DATA_IN, memory)
+    large = work / "out" / f"{AGENT}.9.data"
+    large.write_bytes(packets.make(AGENT, LARGE))
+    session("-s", ours, [str(large)], DATA_IN, memory)
+    server, sent = flood(ours)
+    feeder = threading.Thread(target=lambda: feed(server, sent), daemon=True)
+    feeder.start()
+    reader = threading.Thread(target=server.stdout.read, daemon=True)
+    reader.start()
+    while server.poll() is None:
+        memory()
+    if list(DATA_IN.glob("*.data")):
+        raise RuntimeError("the flood has published a file")
+    allowed = high_water_mark(peer, files) + 2_000_000 + LARGE
+    return Row("sink.memory", memory.peak / 1e6, allowed / 1e6, "MB", 1.0,
+               "VmHWM of sftp-server + 2 MB + max_file_size; ours is Pss of both processes + memfds, also under a flood")
+
+
+def feed(server, sent):
+    try:
+        server.stdin.write(sent)
+        server.stdin.close()
+    except BrokenPipeError:
+        pass
+
+
+def measure_first_byte(build, ours_environment, work):
+    """From exec to the first byte of the answer to SFTP's INIT."""
+    (work / "init").write_bytes(SFTP_INIT)
+    loop = shutil.copy(build / "tests/bench/spawn_loop", work)
+    done = run("env", "-i", *ours_environment, "setpriv", "--reuid", ACCOUNT, "--regid", ACCOUNT, "--init-groups", loop,
+               "--input", work / "init", STARTS, DROP, "-c", DROP, "---", SFTP_SERVER)
+    ours, peer = (float(line.split(" ", 1)[0]) for line in done.splitlines() if line)
+    return Row("sink.first_byte", ours, peer, "us", 2.5, "sftp-server: exec to the first byte after INIT")
 
 
 def measure(build):
@@ -112,14 +223,29 @@ def measure(build):
             files.append(str(work / "out" / f"{AGENT}.{1_700_000_000 + i}.data"))
             pathlib.Path(files[-1]).write_bytes(packets.make(AGENT, SIZE))
 
-        def drop(name, command):
-            given = f'SSH_ORIGINAL_COMMAND="{command}" SSH_USER_AUTH={auth} SSH_CONNECTION="127.0.0.1 40000 127.0.0.1 22"'
-            return wrapper(work / name, f"{DROP} -c {DROP}", given)
+        cpu = work / "cpu"
+        environment = [f"SSH_USER_AUTH={auth}", "SSH_CONNECTION=127.0.0.1 40000 127.0.0.1 22"]
 
-        scp = compare("-O", drop("ours-scp", f"scp -t {DATA_IN}/"), wrapper(work / "peer-scp", f"scp -t {PEER}/"), files)
-        sftp = compare("-s", drop("ours-sftp", SFTP_SERVER), wrapper(work / "peer-sftp", SFTP_SERVER), files)
+        def server(name, command, *given):
+            timed = f"{build}/tests/bench/cpu_of {cpu}"
+            words = " ".join(f'"{g}"' for g in given)
+            become = f"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --init-groups"
+            return write(work / name, f"#!/bin/sh\nexec {timed} env -i {words} {become} {command}\n", 0o755)
+
+        def drop(name, command):
+            return server(name, f"{DROP} -c {DROP}", f"SSH_ORIGINAL_COMMAND={command}", *environment)
+
+        ours_sftp, peer_sftp = drop("ours-sftp", SFTP_SERVER), server("peer-sftp", SFTP_SERVER)
+        scp, scp_cpu = compare("-O", drop("ours-scp", f"scp -t {DATA_IN}/"), server("peer-scp", f"scp -t {PEER}/"), files, cpu)
+        sftp, sftp_cpu = compare("-s", ours_sftp, peer_sftp, files, cpu)
+        first_byte = measure_first_byte(build, [f"SSH_ORIGINAL_COMMAND={SFTP_SERVER}", *environment], work)
+        memory = measure_memory(ours_sftp, peer_sftp, files, work)
     run("umount", SPOOL)
     return [
         Row("sink.scp_pipe", *scp, "files/s", 0.8, f"`scp -t` of {version}"),
+        Row("sink.scp_cpu", *scp_cpu, "us", None, "the same: processor time of the server a file"),
         Row("sink.sftp_pipe", *sftp, "files/s", 0.9, f"sftp-server of {version}"),
+        Row("sink.sftp_cpu", *sftp_cpu, "us", None, "the same: processor time of the server a file"),
+        first_byte,
+        memory,
     ]

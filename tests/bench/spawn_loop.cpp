@@ -1,9 +1,10 @@
-// spawn_loop RUNS COMMAND... [--- COMMAND...]...
+// spawn_loop [--input FILE] RUNS COMMAND... [--- COMMAND...]...
 //
 // Starts each command RUNS times, taking turns, and prints a line a command: the median of the microseconds
 // from before the fork to after the wait, and what the last run wrote, after a blank. Standard output goes
 // into a pipe that is read to its end first, as sshd does it. Run by root, it becomes nobody first: no group,
 // no privilege. A command that does not exit with 0 ends everything.
+// With --input each command reads that file, and what is timed ends with the first byte that it writes.
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
 
@@ -49,15 +50,22 @@ constexpr uid_t k_nobody = 65534;
     return out;
 }
 
-[[nodiscard]] bool run_once(Command& command) {
+[[nodiscard]] bool run_once(Command& command, const std::string* input) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
+    int given[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0 || ::pipe2(given, O_CLOEXEC) != 0)
         return false;
+    const Fd input_end{given[0]};
+    Fd feed{given[1]};
     Fd from{ends[0]};
     Fd to{ends[1]};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
+    if (input != nullptr)
+        posix_spawn_file_actions_adddup2(&actions, input_end.get(), STDIN_FILENO);
+    if (input != nullptr && ::write(feed.get(), input->data(), input->size()) < 0) // fits into a pipe
+        return false;
     const double start = now_us();
     pid_t pid = 0;
     const int failed = ::posix_spawn(&pid, command.argv[0], &actions, nullptr, command.argv.data(), environ);
@@ -67,10 +75,16 @@ constexpr uid_t k_nobody = 65534;
         return false;
     }
     to.reset();
+    char first = 0;
+    const bool spoke = input == nullptr || ::read(from.get(), &first, 1) == 1;
+    const double first_byte = now_us();
+    feed.reset(); // some servers answer nothing once their input has ended
     command.output = read_to_end(from.get());
     int status = 0;
     ::waitpid(pid, &status, 0);
-    command.microseconds.push_back(now_us() - start);
+    command.microseconds.push_back((input == nullptr ? now_us() : first_byte) - start);
+    if (!spoke)
+        return false;
     if (status != 0)
         std::fprintf(stderr, "spawn_loop: %s: wait status %d\n", command.argv[0], status);
     return status == 0;
@@ -104,18 +118,27 @@ constexpr uid_t k_nobody = 65534;
 } // namespace
 
 int main(int argc, char** argv) {
+    std::string text;
+    const std::string* input = nullptr;
+    if (argc > 3 && std::string_view(argv[1]) == "--input") {
+        const Fd file{::open(argv[2], O_RDONLY | O_CLOEXEC)};
+        text = read_to_end(file.get());
+        input = &text;
+        argc -= 2;
+        argv += 2;
+    }
     const std::uint64_t runs = argc > 2 ? gate::parse_u64(argv[1]).value_or(0) : 0;
     std::vector<Command> commands = split(argc, argv);
     if (runs == 0 ||
         std::any_of(commands.begin(), commands.end(), [](const Command& c) { return c.argv.size() < 2; })) {
-        std::fputs("usage: spawn_loop RUNS COMMAND... [--- COMMAND...]...\n", stderr);
+        std::fputs("usage: spawn_loop [--input FILE] RUNS COMMAND... [--- COMMAND...]...\n", stderr);
         return 64;
     }
     if (!drop_privileges())
         return 71;
     for (std::uint64_t i = 0; i < runs; ++i) {
         for (Command& command : commands) {
-            if (!run_once(command))
+            if (!run_once(command, input))
                 return 1;
         }
     }
