@@ -3,8 +3,12 @@
 #include "lib/base/clock.h"
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <vector>
 
@@ -18,6 +22,8 @@ namespace {
 constexpr std::size_t k_read_size = 64 * 1024;
 // A client that asks and does not read the answers is not read from either.
 constexpr std::size_t k_max_pending = 256 * 1024;
+// How often a waiting read looks at the time; the timeouts are counted in seconds.
+constexpr timeval k_tick{.tv_sec = 1, .tv_usec = 0};
 // How long the last words to a client that is being sent away may take, milliseconds.
 constexpr int k_farewell_ms = 1000;
 
@@ -29,7 +35,12 @@ class Pump {
           session_end_(monotonic_ms() + std::int64_t{timeouts.session} * 1000) {}
 
     int run() {
-        ::fcntl(STDOUT_FILENO, F_SETFL, ::fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+        int type = 0;
+        socklen_t size = sizeof type;
+        is_socket_ = ::getsockopt(STDOUT_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+        if (!is_socket_) // a socket may be the one that is read from, too: it is written to with MSG_DONTWAIT
+            ::fcntl(STDOUT_FILENO, F_SETFL, ::fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+        start_ticking();
         last_ = monotonic_ms();
         machine_.start(out_);
         flush();
@@ -48,6 +59,11 @@ class Pump {
             machine_.interrupt(now >= session_end_ ? Reason::session_timeout : Reason::idle_timeout, out_);
             return;
         }
+        // Usually there is nothing to say, and the next thing to do is to read: that needs no poll. The tick
+        // ends a read that takes long, and the time is looked at again. (When the publisher goes, we go:
+        // PR_SET_PDEATHSIG.)
+        if (out_.empty() && take_input())
+            return;
         const short want_in = out_.size() < k_max_pending ? POLLIN : short{0};
         const short want_out = out_.empty() ? short{0} : POLLOUT;
         std::array<pollfd, 3> fds{
@@ -67,13 +83,22 @@ class Pump {
         if (fds[1].revents != 0)
             flush();
         if (fds[0].revents != 0)
-            take_input();
+            static_cast<void>(take_input());
     }
 
-    void take_input() {
+    static void start_ticking() {
+        struct sigaction tick {};
+        tick.sa_handler = [](int) {};
+        ::sigaction(SIGALRM, &tick, nullptr); // no SA_RESTART: it is there to interrupt
+        const itimerval every{.it_interval = k_tick, .it_value = k_tick};
+        ::setitimer(ITIMER_REAL, &every, nullptr);
+    }
+
+    // False if it would have to wait, and the descriptor does not.
+    bool take_input() {
         const ssize_t n = ::read(STDIN_FILENO, buffer_.data(), buffer_.size());
         if (n < 0 && (errno == EINTR || errno == EAGAIN))
-            return;
+            return errno == EINTR;
         if (n <= 0) {
             machine_.end_of_input(out_);
         } else {
@@ -81,11 +106,14 @@ class Pump {
             machine_.feed({buffer_.data(), static_cast<std::size_t>(n)}, out_);
         }
         flush();
+        return true;
     }
 
     void flush() {
         while (!out_.empty()) {
-            const ssize_t n = ::write(STDOUT_FILENO, out_.data(), out_.size());
+            const ssize_t n =
+                is_socket_ ? ::send(STDOUT_FILENO, out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                           : ::write(STDOUT_FILENO, out_.data(), out_.size());
             if (n > 0) {
                 out_.erase(0, static_cast<std::size_t>(n));
                 last_ = monotonic_ms();
@@ -119,6 +147,7 @@ class Pump {
     const std::int64_t idle_ms_;
     const std::int64_t session_end_;
     std::int64_t last_ = 0;
+    bool is_socket_ = false;
     bool gone_ = false;
     bool client_failed_ = false;
     std::string out_;

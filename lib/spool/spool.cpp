@@ -159,7 +159,7 @@ Result<void> Spool::give_name(Reservation& r, const char* name) {
     return {};
 }
 
-Result<Published> Spool::publish(Reservation reservation, std::string_view name,
+Result<Published> Spool::publish(Reservation&& reservation, std::string_view name,
                                  std::span<const std::byte> content) {
     Result<Published> published = fill_and_name(reservation, name, content);
     if (published || published.error().code != Errc::not_found)

@@ -54,8 +54,9 @@ class Spool {
 
     // The whole content under `name` (one that admission has let through), or under the name with more digits
     // where that is taken. When this returns a value, the file is as durable as the policy asks.
+    // The reservation is spent; what it holds is given back when it is destroyed, which may be later.
     // Errors: no_space, system, exists (64 names in a row were taken).
-    [[nodiscard]] Result<Published> publish(Reservation reservation, std::string_view name,
+    [[nodiscard]] Result<Published> publish(Reservation&& reservation, std::string_view name,
                                             std::span<const std::byte> content);
 
     // Removes what crashed sessions left in the staging directory under names; how many there were. Done by
