@@ -95,7 +95,7 @@ PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
             $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
 
-.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help format format-check man
+.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help format format-check mutants
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -178,6 +178,9 @@ bench: check-programs ## compare with peers; ONLY=area
 	/usr/bin/python3 tests/bench/bench.py --build $(O) $(if $(ONLY),--only $(ONLY))
 
 # libFuzzer, under AddressSanitizer and UBSan, in a copy of the machine that has clang-19 (tests/fuzz/run.sh).
+mutants: ## apply each deliberate bug of tests/mutants to a copy, and prove that its test fails (root; ONLY=name)
+	/usr/bin/python3 tests/mutants/run.py --build $(BUILD) $(if $(ONLY),--only $(ONLY))
+
 fuzz: ## each fuzz target for T seconds (root; ONLY=target, KEEP=1 adds to the corpora)
 	BUILD=$(BUILD) tests/fuzz/run.sh $(or $(T),60) $(ONLY)
 

@@ -5,8 +5,10 @@
 #include "forcecmd/front/remote_dropbox.h"
 #include "forcecmd/publisher/sealed.h"
 
+#include <csignal>
 #include <optional>
 #include <poll.h>
+#include <sys/wait.h>
 
 using namespace gate;
 using drop::Channel;
@@ -53,6 +55,25 @@ class World {
         return ::poll(&waiting, 1, 0) == 0;
     }
     void publisher_goes() { publisher_.reset(); }
+    // A publisher in a process of its own: answers the next request when it comes, and not before.
+    void will_answer_when_asked(Reason reason) {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            ::alarm(20);
+            const bool answered = publisher_->receive_request() && publisher_->send(Reply{.reason = reason});
+            ::_exit(answered ? 0 : 1);
+        }
+        CHECK(pid > 0);
+        waiting_ = pid;
+    }
+    ~World() {
+        if (waiting_ > 0) {
+            ::kill(waiting_, SIGKILL);
+            ::waitpid(waiting_, nullptr, 0);
+        }
+    }
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
 
   private:
     World(Result<std::pair<Channel, Channel>> pair, std::uint64_t max_file_size)
@@ -75,6 +96,7 @@ class World {
     const keyring::KeyRecord key_;
     Channel front_;
     std::optional<Channel> publisher_;
+    pid_t waiting_ = 0;
 
   public:
     RemoteDropbox box;
@@ -188,6 +210,18 @@ void a_granted_file_is_one_question() {
     CHECK_EQ(text_of(delivered.content), "hello");
     // It was for one file.
     world.begin(0);
+}
+
+// The publisher has given the room away that it had granted.
+void asking_takes_a_grant_back() {
+    World world;
+    world.grants(100);
+    world.will_answer(Reason::none);
+    FileId file = 9;
+    CHECK_EQ(world.box.begin("a.1.data", 101, file), Reason::none); // more than was granted
+    CHECK_EQ(world.asked().request.op, Op::begin);
+    world.will_answer_when_asked(Reason::space_free);
+    CHECK_EQ(world.box.begin("a.2.data", 5, file), Reason::space_free);
 }
 
 // Whatever a grant does not cover, or the policy does not, is asked: the publisher decides, and tells the
@@ -369,6 +403,7 @@ int main() {
         GATE_TEST(a_publisher_that_is_gone_takes_nothing),
         GATE_TEST(an_answer_to_nothing_is_a_failure),
         GATE_TEST(a_granted_file_is_one_question),
+        GATE_TEST(asking_takes_a_grant_back),
         GATE_TEST(what_is_not_granted_is_asked),
         GATE_TEST(session_limits_hold_for_granted_files),
         GATE_TEST(a_granted_file_that_is_given_up_is_told_by_name),

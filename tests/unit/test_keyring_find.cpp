@@ -225,6 +225,21 @@ void exchanged_and_stale_pages_are_noticed() {
     CHECK(stale.errors > 0);
 }
 
+// Two records of one length, exchanged: each has its right checksum.
+void a_record_that_its_index_does_not_name_is_damaged() {
+    const Sample s(2, 1);
+    const auto reader = open(s);
+    CHECK_OK(reader);
+    const std::size_t start = reader->header().records_offset;
+    const std::size_t length = reader->header().records_size / 2;
+    std::string swapped = s.bytes;
+    swapped.replace(start, length, s.bytes, start + length, length);
+    swapped.replace(start + length, length, s.bytes, start, length);
+    write_file(s.path, swapped);
+    for (const KeyRecord& key : s.keys)
+        CHECK_ERR(open(s)->find(key.fingerprint), Errc::damaged);
+}
+
 void a_keyring_cut_at_any_length_is_refused() {
     const Sample s(3, 2);
     for (std::size_t length = 0; length < s.bytes.size(); ++length) {
@@ -351,6 +366,7 @@ int main() {
         GATE_TEST(every_flipped_bit_of_header_and_directory_is_noticed_or_harmless),
         GATE_TEST(random_flips_elsewhere_are_noticed_or_harmless),
         GATE_TEST(exchanged_and_stale_pages_are_noticed),
+        GATE_TEST(a_record_that_its_index_does_not_name_is_damaged),
         GATE_TEST(a_keyring_cut_at_any_length_is_refused),
         GATE_TEST(a_keyring_cut_under_an_open_reader_gives_right_answers_or_errors),
         GATE_TEST(another_magic_or_version_has_its_own_error),
