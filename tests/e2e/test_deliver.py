@@ -155,6 +155,13 @@ def test_one_refused_file_does_not_stop_the_others(world, gate, packet, options)
         assert list(world.delivered()) in (["test.1.data"], ["test.1.data", "test.2.data"])
 
 
+def test_a_session_with_a_refused_file_ends_with_status_1(world, gate):
+    """scp counts its errors itself; clients that read no answers have only this."""
+    assert gate.ssh("scp", "-t", str(DATA_IN), input="C0644 1 test.1.data\nx\0").returncode == 0
+    assert gate.ssh("scp", "-t", str(DATA_IN), input="C0644 1 nonsense.txt\nC0644 1 test.2.data\nx\0").returncode == 1
+    assert sorted(world.delivered()) == ["test.1.data", "test.2.data"]
+
+
 @pytest.mark.parametrize("options", [["-O", "-r"], ["-r"]], ids=["legacy", "sftp"])
 def test_directories_are_refused(world, gate, stock, packet, tmp_path, options):
     directory = tmp_path / "many"

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <optional>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 using namespace gate;
@@ -78,7 +80,11 @@ class World {
   private:
     World(Result<std::pair<Channel, Channel>> pair, std::uint64_t max_file_size)
         : policy_(policy(max_file_size)), key_(key()), front_(std::move(pair->first)),
-          publisher_(std::move(pair->second)), box(front_, policy_, key_) {}
+          publisher_(std::move(pair->second)), box(front_, policy_, key_) {
+        // A question that nobody answers is an error here, and no hanging test.
+        const timeval patience{.tv_sec = 2, .tv_usec = 0};
+        CHECK(::setsockopt(front_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    }
 
     static keyring::Policy policy(std::uint64_t max_file_size) {
         keyring::Policy made;
@@ -209,7 +215,8 @@ void a_granted_file_is_one_question() {
     CHECK_EQ(delivered.request.declared, 5U);
     CHECK_EQ(text_of(delivered.content), "hello");
     // It was for one file.
-    world.begin(0);
+    world.will_answer_when_asked(Reason::space_free);
+    CHECK_EQ(world.box.begin("a.2.data", 5, file), Reason::space_free);
 }
 
 // The publisher has given the room away that it had granted.
