@@ -72,8 +72,8 @@ void a_temporary_file_that_is_never_renamed_is_discarded() {
 }
 
 void the_refusal_of_the_final_name_comes_at_open() {
-    const Session s = sftp_session(open(1, "a.1.data.part"),
-                                   [](FakeDropbox& d) { d.refuse_begin["a.1.data"] = Reason::agent_name; });
+    const Session s = sftp_session(open(1, "b.7.data.part"),
+                                   [](FakeDropbox& d) { d.refuse_begin["b.7.data"] = Reason::agent_name; });
     CHECK_EQ(s.answers, "1 " + no(Reason::agent_name) + "\n");
 }
 
@@ -169,7 +169,7 @@ void a_hole_does_not_survive_a_rename() {
     const Session s = sftp_session(open(1, "a.1.data.part") + write(2, 0, 1, "x") + close(3, 0) +
                                    rename(4, "a.1.data.part", "a.1.data"));
     CHECK(s.delivered.empty());
-    CHECK(!s.lines.at(2).ends_with(" ok") || !s.lines.at(3).ends_with(" ok"));
+    CHECK(!s.lines.at(2).ends_with(" ok")); // at CLOSE already: some clients do not check the rename
 }
 
 } // namespace
