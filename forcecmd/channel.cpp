@@ -63,7 +63,8 @@ void take_descriptors(msghdr& message, Fd* file) {
     message.msg_controllen = control.size();
     ssize_t n = 0;
     while ((n = ::recvmsg(fd, &message, MSG_CMSG_CLOEXEC | flags)) < 0) {
-        // The other side went without having read everything. That is told once, before what it has still sent.
+        // The other side went without having read everything. That is told once, before what it has still
+        // sent.
         if (errno == ECONNRESET)
             continue;
         if (errno == EAGAIN)
