@@ -177,10 +177,10 @@ e2e: check-programs ## tests against the real sshd in a disposable copy of the m
 bench: check-programs ## compare with peers; ONLY=area
 	/usr/bin/python3 tests/bench/bench.py --build $(O) $(if $(ONLY),--only $(ONLY))
 
-# libFuzzer, under AddressSanitizer and UBSan, in a copy of the machine that has clang-19 (tests/fuzz/run.sh).
 mutants: ## apply each deliberate bug of tests/mutants to a copy, and prove that its test fails (root; ONLY=name)
 	/usr/bin/python3 tests/mutants/run.py --build $(BUILD) $(if $(ONLY),--only $(ONLY))
 
+# libFuzzer, under AddressSanitizer and UBSan, in a copy of the machine that has clang-19 (tests/fuzz/run.sh).
 fuzz: ## each fuzz target for T seconds (root; ONLY=target, KEEP=1 adds to the corpora)
 	BUILD=$(BUILD) tests/fuzz/run.sh $(or $(T),60) $(ONLY)
 
