@@ -18,10 +18,12 @@ Tests of tests/e2e run in a disposable copy of the machine (root).
 """
 
 import argparse
+import fcntl
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -104,15 +106,18 @@ class Tree:
                                            stderr=subprocess.STDOUT)
         return status == 0
 
+    def run_test(self, command, env):
+        _, output = suites.run_limited([str(word) for word in command], TEST_TIMEOUT, cwd=self.root, env=env, text=True,
+                                       errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.note(output)
+        return output
+
     def run_programs(self, programs):
         cases = {}
         for program in programs:
             with tempfile.TemporaryDirectory(dir=self.scratch) as reports:
                 env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="xml", CMOCKA_XML_FILE=f"{reports}/%g.xml")
-                _, output = suites.run_limited([str(self.root / "build/tests" / program)], TEST_TIMEOUT, cwd=self.root,
-                                               env=env, text=True, errors="replace", stdout=subprocess.PIPE,
-                                               stderr=subprocess.STDOUT)
-                self.note(output)
+                output = self.run_test([self.root / "build/tests" / program], env)
                 for text in suites.cmocka_documents(pathlib.Path(reports), output):
                     for case in ET.fromstring(text).iter("testcase"):
                         cases[f"{program}::{case.get('name')}"] = case.find("failure") is not None
@@ -133,9 +138,7 @@ class Tree:
                        "/usr/bin/python3", "-m", "pytest", *nodes, "-q", "-p", "no:cacheprovider",
                        f"--junitxml={report}", "-o", "junit_family=xunit1"]
             env = dict(os.environ, BUILD=str(self.root / "build"), PYTHONDONTWRITEBYTECODE="1")
-            _, output = suites.run_limited([str(word) for word in command], TEST_TIMEOUT, cwd=self.root, env=env, text=True,
-                                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-            self.note(output)
+            self.run_test(command, env)
             if not report.exists():
                 raise Broken("pytest left no report")
             # An error is one of the set-up: no test has looked at anything.
@@ -184,7 +187,8 @@ def try_mutant(tree, mutant, cases):
             raise Broken("the patch does not apply")
         if not tree.make(mutant.targets()):
             raise Broken("does not compile")
-        return verdict(tree.run_e2e([mutant.test]) if mutant.is_e2e else tree.run_programs([mutant.program]), mutant.test)
+        said = tree.run_e2e([mutant.test]) if mutant.is_e2e else tree.run_programs([mutant.program])
+        return verdict(said, mutant.test)
     finally:
         for name, content in before.items():
             (tree.root / name).write_bytes(content)
@@ -203,6 +207,12 @@ def main():
         raise SystemExit("no such mutant")
     tree = Tree(pathlib.Path(arguments.build).absolute() / "mutants")
     tree.scratch.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))       # an exception: what runs is ended, the patch taken back
+    lock = open(tree.scratch / "lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"another run is at work in {tree.scratch}") from None
     tree.log.write_text("")
     tree.take()
     cases = control(tree, mutants)
