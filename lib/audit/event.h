@@ -8,21 +8,33 @@
 namespace gate::audit {
 
 enum class Event : std::uint8_t {
-    key_served,      // authkeys gave sshd a line (off by default: serving is not using)
-    key_refused,     // authkeys knows why it gave none
-    login_refused,   // pam_pandora: a rule said no
-    session_opened,  // pam_pandora: open_session of a managed account
-    session_closed,  // pam_pandora: close_session, with the duration
-    session_refused, // drop: the login may not use the sink
-    session_summary, // drop: what one session did
-    request_refused, // drop: something other than taking a file was asked for
-    spool_unusable,  // drop: data_in or the staging directory cannot be used: every file is refused
-    drop_accepted,   // a file is in data_in
-    drop_ignored,    // a file nobody reads was taken and thrown away (.checksum)
-    drop_refused,    // a file was refused
-    drop_aborted,    // a file was begun and not finished
-    key_changed,     // pandora-gate keys: an administrator changed the store
+    key_served,       // authkeys gave sshd a line (off by default: serving is not using)
+    key_refused,      // authkeys knows why it gave none
+    login_refused,    // pam_pandora: a rule said no
+    session_opened,   // pam_pandora: open_session of a managed account
+    session_closed,   // pam_pandora: close_session, with the duration
+    session_refused,  // drop: the login may not use the sink
+    session_summary,  // drop: what one session did
+    request_refused,  // drop: something other than taking a file was asked for
+    spool_unusable,   // drop: data_in or the staging directory cannot be used: every file is refused
+    memory_unusable,  // drop: what is known of earlier drops cannot be used; deliveries go on
+    sandbox_weaker,   // drop: the kernel lacks a part of the sandbox; deliveries go on
+    sandbox_breach,   // drop: one of its processes did what it never does
+    drop_begun,       // a file may come (audit.mode = required only)
+    drop_accepted,    // a file is in data_in
+    drop_resent,      // a file that had arrived before: nothing was done, the client was told success
+    drop_quarantined, // a file was taken, but is not in data_in: it waits for a human
+    agent_mismatch,   // a packet names another agent than its key or its name lets it
+    agent_proposed,   // the first packets of an unbound key agree on an agent
+    drop_ignored,     // a file nobody reads was taken and thrown away (.checksum)
+    drop_refused,     // a file was refused
+    drop_aborted,     // a file was begun and not finished
+    key_changed,      // pandora-gate keys: an administrator changed the store
     keyring_published,
+    quarantine_released, // pandora-gate quarantine
+    quarantine_purged,
+    deliveries_paused, // pandora-gate pause, resume
+    deliveries_resumed,
 };
 
 [[nodiscard]] constexpr std::string_view code(Event event) {
@@ -45,8 +57,24 @@ enum class Event : std::uint8_t {
         return "request.refused";
     case Event::spool_unusable:
         return "spool.unusable";
+    case Event::memory_unusable:
+        return "memory.unusable";
+    case Event::sandbox_weaker:
+        return "sandbox.weaker";
+    case Event::sandbox_breach:
+        return "sandbox.breach";
+    case Event::drop_begun:
+        return "drop.begun";
     case Event::drop_accepted:
         return "drop.accepted";
+    case Event::drop_resent:
+        return "drop.resent";
+    case Event::drop_quarantined:
+        return "drop.quarantined";
+    case Event::agent_mismatch:
+        return "agent.mismatch";
+    case Event::agent_proposed:
+        return "agent.proposed";
     case Event::drop_ignored:
         return "drop.ignored";
     case Event::drop_refused:
@@ -57,6 +85,14 @@ enum class Event : std::uint8_t {
         return "key.changed";
     case Event::keyring_published:
         return "keyring.published";
+    case Event::quarantine_released:
+        return "quarantine.released";
+    case Event::quarantine_purged:
+        return "quarantine.purged";
+    case Event::deliveries_paused:
+        return "deliveries.paused";
+    case Event::deliveries_resumed:
+        return "deliveries.resumed";
     }
     return "unknown";
 }

@@ -12,6 +12,8 @@ namespace {
 // Tags are for ever: a number is never used again for something else.
 enum Tag : std::uint16_t {
     k_account_user = 1,
+    k_account_group = 2,
+    k_account_shells = 3,
     k_spool_directory = 16,
     k_spool_staging = 17,
     k_spool_gid = 18,
@@ -20,18 +22,36 @@ enum Tag : std::uint16_t {
     k_spool_staging_method = 21,
     k_spool_min_free = 22,
     k_spool_min_free_percent = 23,
+    k_spool_quarantine = 24,
+    k_spool_max_backlog = 25,
+    k_spool_resend_window = 26,
     k_drop_max_file_size = 32,
     k_drop_session_files = 33,
     k_drop_session_bytes = 34,
     k_drop_idle_timeout = 35,
     k_drop_session_timeout = 36,
+    k_drop_recursive = 37,
     k_audit_key_served = 48,
+    k_audit_mode = 49,
+    k_audit_repeat_window = 50,
+    k_quota_files = 64,
+    k_quota_bytes = 65,
+    k_quota_window = 66,
+    k_content_check = 80,
+    k_quarantine_max_size = 81,
+    k_quarantine_max_age = 82,
+    k_binding_default = 96,
+    k_binding_unbound_keys = 97,
+    k_keys_min_rsa_bits = 112,
+    k_keys_types = 113,
 };
 
 // One list of fields for both directions: what is written cannot differ from what is read.
 template<class P, class Visitor>
 void visit(P& p, Visitor&& v) {
     v(k_account_user, p.account_user);
+    v(k_account_group, p.account_group);
+    v(k_account_shells, p.account_shells);
     v(k_spool_directory, p.spool_directory);
     v(k_spool_staging, p.spool_staging);
     v(k_spool_gid, p.spool_gid);
@@ -40,12 +60,28 @@ void visit(P& p, Visitor&& v) {
     v(k_spool_staging_method, p.spool_staging_method);
     v(k_spool_min_free, p.spool_min_free);
     v(k_spool_min_free_percent, p.spool_min_free_percent);
+    v(k_spool_quarantine, p.spool_quarantine);
+    v(k_spool_max_backlog, p.spool_max_backlog);
+    v(k_spool_resend_window, p.spool_resend_window);
+    v(k_quota_files, p.quota_files);
+    v(k_quota_bytes, p.quota_bytes);
+    v(k_quota_window, p.quota_window);
+    v(k_content_check, p.content_check);
+    v(k_quarantine_max_size, p.quarantine_max_size);
+    v(k_quarantine_max_age, p.quarantine_max_age);
+    v(k_binding_default, p.binding_default);
+    v(k_binding_unbound_keys, p.binding_unbound_keys);
     v(k_drop_max_file_size, p.drop_max_file_size);
     v(k_drop_session_files, p.drop_session_files);
     v(k_drop_session_bytes, p.drop_session_bytes);
     v(k_drop_idle_timeout, p.drop_idle_timeout);
     v(k_drop_session_timeout, p.drop_session_timeout);
+    v(k_drop_recursive, p.drop_recursive);
+    v(k_keys_min_rsa_bits, p.keys_min_rsa_bits);
+    v(k_keys_types, p.keys_types);
+    v(k_audit_mode, p.audit_mode);
     v(k_audit_key_served, p.audit_key_served);
+    v(k_audit_repeat_window, p.audit_repeat_window);
 }
 
 [[nodiscard]] Result<void> assign(const TlvField& field, std::string& target) {
@@ -72,13 +108,16 @@ requires(std::is_integral_v<T> || std::is_enum_v<T>)
 }
 
 [[nodiscard]] Result<void> check_values(const Policy& p) {
-    const bool durability_known =
-        p.spool_durability >= Durability::full && p.spool_durability <= Durability::none;
-    const bool method_known =
-        p.spool_staging_method >= StagingMethod::automatic && p.spool_staging_method <= StagingMethod::named;
-    if (!durability_known || !method_known)
+    const auto between = [](auto least, auto value, auto most) { return least <= value && value <= most; };
+    if (!between(Durability::full, p.spool_durability, Durability::none) ||
+        !between(StagingMethod::automatic, p.spool_staging_method, StagingMethod::named) ||
+        !between(Binding::automatic, p.binding_default, Binding::off) ||
+        !between(Unbound::learn, p.binding_unbound_keys, Unbound::refuse) ||
+        !between(Recursive::refuse, p.drop_recursive, Recursive::flatten) ||
+        !between(AuditMode::best_effort, p.audit_mode, AuditMode::required))
         return fail(Errc::version, "the policy holds a value that this program does not know");
-    if (p.account_user.empty() || !p.spool_directory.starts_with('/') || !p.spool_staging.starts_with('/'))
+    if (p.account_user.empty() || !p.spool_directory.starts_with('/') || !p.spool_staging.starts_with('/') ||
+        !p.spool_quarantine.starts_with('/'))
         return fail(Errc::damaged, "the policy lacks an account or a directory");
     return {};
 }

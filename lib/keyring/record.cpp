@@ -19,6 +19,7 @@ enum Tag : std::uint16_t {
     k_agent = 5, // repeated: 32 hexadecimal digits of md5, then the name
     k_revoked_at = 6,
     k_revoke_reason = 7,
+    k_binding = 8,
 };
 
 constexpr std::string_view k_sha256_prefix = "SHA256:";
@@ -52,6 +53,14 @@ constexpr std::size_t k_md5_hex = 32;
     case k_revoked_at: {
         GATE_TRY(const std::uint64_t n, field.number_up_to(INT64_MAX));
         r.revoked_at = static_cast<std::int64_t>(n);
+        return {};
+    }
+    case k_binding: {
+        GATE_TRY(const std::uint64_t n, field.number());
+        if (n < static_cast<std::uint64_t>(Binding::automatic) ||
+            n > static_cast<std::uint64_t>(Binding::off))
+            return fail(Errc::version, "a key has a binding that this program does not know");
+        r.binding = static_cast<Binding>(n);
         return {};
     }
     case k_revoke_reason:
@@ -89,6 +98,8 @@ std::string encode_record(const KeyRecord& r) {
         out.bytes(k_agent, agent.md5 + agent.name);
     if (r.revoked_at > 0)
         out.number(k_revoked_at, static_cast<std::uint64_t>(r.revoked_at));
+    if (r.binding != Binding::automatic)
+        out.number(k_binding, static_cast<std::uint64_t>(r.binding));
     if (!r.revoke_reason.empty())
         out.bytes(k_revoke_reason, r.revoke_reason);
     return out.take();

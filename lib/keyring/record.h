@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lib/base/result.h"
+#include "lib/keyring/policy.h"
 
 #include <array>
 #include <cstdint>
@@ -24,8 +25,11 @@ enum class KeyState : std::uint8_t {
 };
 
 struct Agent {
-    std::string name;
-    std::string md5; // 32 lower-case hexadecimal digits of MD5(name): how newer agents name their files
+    std::string name; // exact, or a pattern: `*` stands for any bytes, none included
+    std::string md5;  // 32 lower-case hexadecimal digits of MD5(name): how newer agents name their files;
+                      // zeros for a pattern
+
+    [[nodiscard]] bool is_pattern() const { return name.find('*') != std::string::npos; }
 
     bool operator==(const Agent&) const = default;
 };
@@ -38,9 +42,10 @@ struct KeyRecord {
     Fingerprint fingerprint{};
     std::string id; // short stable name of the key in the store
     KeyState state = KeyState::revoked;
-    std::string type; // "ssh-ed25519"
-    std::string blob; // wire format (RFC 4253 section 6.6), not base64
-    std::vector<Agent> agents;
+    std::string type;          // "ssh-ed25519"
+    std::string blob;          // wire format (RFC 4253 section 6.6), not base64
+    std::vector<Agent> agents; // none: an unbound key, see Policy::binding_unbound_keys
+    Binding binding = Binding::automatic;
     std::int64_t revoked_at = 0; // seconds since the epoch, 0 = not revoked
     std::string revoke_reason;
 

@@ -17,6 +17,13 @@ enum class Reason : std::uint16_t {
     name_path,
     name_remote_config,
     agent_name,
+    agent_unbound,
+    // the content: told the audit, the client hears success
+    content_doctype,
+    content_root,
+    content_agent,
+    content_complex,
+    agent_mismatch,
     // sizes and limits
     size_file,
     session_files,
@@ -24,6 +31,12 @@ enum class Reason : std::uint16_t {
     staged_bytes,
     open_files,
     space_free,
+    quota_files,
+    quota_bytes,
+    backlog,
+    paused,
+    audit_away,
+    quarantine_full,
     // the transfer
     incomplete,
     client_error,
