@@ -3,6 +3,7 @@
 // publisher believes nothing that is in a Request.
 #pragma once
 
+#include "lib/spool/content.h"
 #include "lib/spool/reason.h"
 
 #include <algorithm>
@@ -15,9 +16,9 @@ namespace gate::drop {
 
 enum class Op : std::uint32_t {
     begin = 1, // file, name, declared
-    deliver,   // name, declared, size, content: begin and commit in one, for a file that a Grant has let in
+    deliver,   // name, declared, size, content, verdict: begin and commit in one, for a file that a Grant has let in
     rename,    // file, name: it will be published under that name
-    commit,    // file, size, content
+    commit,    // file, size, content, verdict
     abort,     // file (or k_no_file and its name), size, reason; no answer
     note, // reason, name = what was asked for: a refusal that the front decided, for the audit; no answer
     bye,  // size = the exit status; no answer, the session is over
@@ -42,6 +43,26 @@ struct Request {
     std::uint16_t text_size = 0;
     std::array<char, 300> text{}; // the longest name that is accepted, and more of one that is not
 
+    // Of commit and deliver: what the front read in the content. It may be a lie: it binds nobody but the front's
+    // own client.
+    spool::Content content{};
+    std::uint16_t agent_size = 0;
+    bool has_agent = false;
+    std::array<char, 256> agent{}; // longer than the name of any agent that a key can have
+
+    void set_verdict(const spool::Verdict& verdict) {
+        content = verdict.content;
+        has_agent = verdict.agent_name.has_value();
+        const std::string_view name = has_agent ? std::string_view(*verdict.agent_name) : std::string_view{};
+        agent_size = static_cast<std::uint16_t>(std::min(name.size(), agent.size()));
+        std::copy_n(name.begin(), agent_size, agent.begin());
+    }
+    [[nodiscard]] spool::Verdict get_verdict() const {
+        spool::Verdict out{content, std::nullopt};
+        if (has_agent)
+            out.agent_name.emplace(agent.data(), std::min<std::size_t>(agent_size, agent.size()));
+        return out;
+    }
     void set_text(std::string_view value) {
         text_size = static_cast<std::uint16_t>(std::min(value.size(), text.size()));
         std::copy_n(value.begin(), text_size, text.begin());

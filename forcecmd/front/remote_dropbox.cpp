@@ -1,5 +1,6 @@
 #include "forcecmd/front/remote_dropbox.h"
 
+#include "forcecmd/sealed.h"
 #include "lib/base/clock.h"
 
 #include <algorithm>
@@ -75,6 +76,8 @@ Reason RemoteDropbox::begin(std::string_view name, std::optional<std::uint64_t> 
     (*slot)->granted = granted;
     (*slot)->name = granted ? name : std::string_view{};
     (*slot)->declared = size.value_or(k_unknown_size);
+    if (spool::FileName parsed; spool::parse_file_name(name, parsed) == Reason::none)
+        (*slot)->kind = parsed.kind;
     file = number;
     return Reason::none;
 }
@@ -141,9 +144,10 @@ Reason RemoteDropbox::commit(FileId number) {
         abort(number, reason);
         return reason;
     }
+    const std::uint64_t size = file.content.size();
     const Reason reason = hand_over(number);
     if (reason == Reason::none)
-        admission_.count(file.content.size());
+        admission_.count(size);
     files_[number].reset();
     return reason;
 }
@@ -156,7 +160,23 @@ Reason RemoteDropbox::hand_over(FileId number) {
     request.declared = file.declared;
     request.size = file.content.size();
     request.set_text(file.name);
+    const auto verdict = read_content(file);
+    if (!verdict) {
+        abort(number, Reason::internal);
+        return Reason::internal;
+    }
+    request.set_verdict(*verdict);
     return ask(request, file.content.memory(), file.content.small());
+}
+
+// At the end, in one go: how the client cut its bytes must not matter.
+Result<spool::Verdict> RemoteDropbox::read_content(const File& file) {
+    if (!check_content_ || file.kind != spool::FileName::Kind::packet)
+        return spool::Verdict{};
+    if (file.content.memory() < 0)
+        return checker_.check(std::as_bytes(std::span(file.content.small())));
+    GATE_TRY(const SealedContent sealed, SealedContent::map(file.content.memory(), file.content.size()));
+    return checker_.check(sealed.bytes());
 }
 
 void RemoteDropbox::abort(FileId number, Reason why) {

@@ -10,6 +10,7 @@
 #include "forcecmd/front/dropbox.h"
 #include "forcecmd/front/staged.h"
 #include "lib/spool/admission.h"
+#include "lib/spool/content.h"
 
 #include <array>
 
@@ -19,7 +20,8 @@ class RemoteDropbox final : public Dropbox {
   public:
     // All must outlive the object. drop.max_file_size bounds one file, and all that is staged at a time.
     RemoteDropbox(Channel& channel, const keyring::Policy& policy, const keyring::KeyRecord& key)
-        : channel_(channel), max_(policy.drop_max_file_size), admission_(policy, key) {}
+        : channel_(channel), max_(policy.drop_max_file_size), check_content_(policy.content_check),
+          admission_(policy, key) {}
 
     [[nodiscard]] spool::Reason begin(std::string_view name, std::optional<std::uint64_t> size,
                                       FileId& file) override;
@@ -42,6 +44,7 @@ class RemoteDropbox final : public Dropbox {
         spool::Reason reason = spool::Reason::none;
         bool granted = false; // the publisher has not heard of it yet
         std::string name;     // of a granted one
+        spool::FileName::Kind kind = spool::FileName::Kind::packet;
         std::uint64_t declared = k_unknown_size;
     };
     struct Grant {
@@ -55,10 +58,13 @@ class RemoteDropbox final : public Dropbox {
     void take(const Reply& grant);
     [[nodiscard]] bool is_granted(std::string_view name, std::optional<std::uint64_t> size);
     [[nodiscard]] spool::Reason hand_over(FileId number);
+    [[nodiscard]] Result<spool::Verdict> read_content(const File& file);
     [[nodiscard]] std::uint64_t staged_bytes() const;
 
     Channel& channel_;
     const std::uint64_t max_;
+    const bool check_content_;
+    spool::ContentChecker checker_;
     spool::Admission admission_;
     std::optional<Grant> grant_;
     std::array<std::optional<File>, k_max_open_files> files_;

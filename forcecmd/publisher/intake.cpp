@@ -1,10 +1,9 @@
 #include "forcecmd/publisher/intake.h"
 
 #include "lib/base/clock.h"
-#include "lib/base/sha256.h"
-#include "lib/base/text.h"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace gate::drop {
 
@@ -28,33 +27,61 @@ constexpr std::uint64_t k_round = 4096;
 
 } // namespace
 
-Intake::Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs& fs, Trail& trail)
+Intake::Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs& fs, Trail& trail,
+               const spool::StatePaths& state)
     : policy_(policy), trail_(trail), admission_(policy, key), spool_(spool::Spool::open(policy, fs)) {
-    if (!spool_)
+    if (!spool_) {
         trail_.spool_unusable(spool_.error());
+        return;
+    }
+    ledger_.emplace(policy, key.fingerprint, *spool_, state, ::geteuid());
+    keeper_.emplace(policy, key, *spool_, *ledger_);
+    trail_.remember_refusals(ledger_->memory());
+    trail_.leftovers_removed(spool_->leftovers_removed());
+    tell_troubles();
 }
 
-std::expected<Intake::OpenFile, Reason> Intake::admit(const Request& request) {
+void Intake::tell_troubles() {
+    if (!ledger_)
+        return;
+    for (const auto& trouble : ledger_->take_troubles())
+        trail_.memory_unusable(trouble.part, trouble.cause);
+}
+
+std::expected<Intake::OpenFile, Reason> Intake::admit(const Request& request, bool granted) {
     OpenFile file{
         std::string(request.get_text()), FileName::Kind::packet, request.declared, monotonic_ms(), {}};
     std::optional<Error> cause;
-    const Reason reason = check(file, cause);
+    const DropFacts facts{file.name, known(request.declared).value_or(0), file.started_ms};
+    Reason reason = check(file, granted, cause);
+    if (reason == Reason::none && policy_.audit_mode == keyring::AuditMode::required && !trail_.begun(facts))
+        reason = Reason::audit_away;
     if (reason == Reason::none)
         return file;
-    trail_.refused({file.name, known(request.declared).value_or(0), file.started_ms}, reason,
-                   cause ? &*cause : nullptr);
+    trail_.refused(facts, reason, cause ? &*cause : nullptr);
     return std::unexpected(reason);
 }
 
-Reason Intake::check(OpenFile& file, std::optional<Error>& cause) {
+Reason Intake::check(OpenFile& file, bool granted, std::optional<Error>& cause) {
     FileName name;
     if (const Reason reason = admission_.check_name(file.name, name); reason != Reason::none)
         return reason;
     file.kind = name.kind;
-    largest_declared_ = std::max(largest_declared_, known(file.declared).value_or(0));
-    if (const Reason reason = admission_.check_size(known(file.declared).value_or(0)); reason != Reason::none)
+    const auto size = known(file.declared);
+    largest_declared_ = std::max(largest_declared_, size.value_or(0));
+    if (const Reason reason = admission_.check_size(size.value_or(0)); reason != Reason::none)
         return reason;
+    if (ledger_ && !granted) {
+        const auto open = std::ranges::count_if(files_, [](const auto& f) { return f.has_value(); });
+        if (const Reason reason = ledger_->check(size, static_cast<std::uint64_t>(open)); reason != Reason::none)
+            return reason;
+    }
     return file.kind == FileName::Kind::checksum ? Reason::none : make_room(file, cause);
+}
+
+bool Intake::fits_prepared(std::uint64_t declared) const {
+    const auto size = known(declared);
+    return prepared_ && (size ? *size <= prepared_->room.size : prepared_->room.any_size);
 }
 
 Reason Intake::make_room(OpenFile& file, std::optional<Error>& cause) {
@@ -63,7 +90,7 @@ Reason Intake::make_room(OpenFile& file, std::optional<Error>& cause) {
         return Reason::spool_unavailable;
     }
     const auto size = known(file.declared);
-    if (prepared_ && (size ? *size <= prepared_->room.size : prepared_->room.any_size)) {
+    if (fits_prepared(file.declared)) {
         file.reservation.emplace(std::move(prepared_->reservation));
         prepared_.reset();
         return Reason::none;
@@ -86,15 +113,16 @@ Reason Intake::make_room(OpenFile& file, std::optional<Error>& cause) {
 }
 
 std::optional<Intake::Room> Intake::prepare() {
-    // A named staging file would be left behind by a kill: not for a file that nobody may want.
-    if (admission_.files() < k_many_files || !spool_ ||
-        policy_.spool_staging_method == keyring::StagingMethod::named)
+    // A named staging file would be left behind by a kill: not for a file that nobody may want. And where the audit
+    // comes first, each file is asked for.
+    if (admission_.files() < k_many_files || !spool_ || spool_->named() ||
+        policy_.audit_mode == keyring::AuditMode::required)
         return std::nullopt;
     // Packets of one sender are of one size, nearly. A protocol that does not say sizes needs none reserved.
     const std::uint64_t size =
         std::min<std::uint64_t>(k_max_inline, (largest_declared_ + k_round - 1) / k_round * k_round);
     const Result<FreeSpace> space = spool_->free_space();
-    if (!space || admission_.check_space(*space, size) != Reason::none)
+    if (!space || admission_.check_space(*space, size) != Reason::none || ledger_->check(size, 0) != Reason::none)
         return std::nullopt;
     Result<spool::Reservation> reservation = spool_->reserve(size);
     if (!reservation)
@@ -109,7 +137,7 @@ Reason Intake::begin(const Request& request) {
         trail_.request_refused("begin of a file that is open", Reason::protocol);
         return Reason::protocol;
     }
-    auto file = admit(request);
+    auto file = admit(request, false);
     if (!file)
         return file.error();
     files_[request.file].emplace(std::move(*file));
@@ -117,7 +145,8 @@ Reason Intake::begin(const Request& request) {
 }
 
 Reason Intake::deliver(const Request& request, const Received& content) {
-    auto file = admit(request);
+    // Without the room that a grant is, it is a begin like another.
+    auto file = admit(request, fits_prepared(request.declared));
     return file ? take(std::move(*file), request.size, content) : file.error();
 }
 
@@ -147,75 +176,77 @@ Reason Intake::commit(const Request& request, const Received& content) {
     return take(std::move(file), request.size, content);
 }
 
+Reason Intake::check_arrived(const OpenFile& file, std::uint64_t size) {
+    Reason reason = admission_.check_size(size);
+    if (reason == Reason::none && file.declared != k_unknown_size && file.declared != size)
+        reason = Reason::incomplete;
+    if (reason != Reason::none)
+        trail_.refused({file.name, size, file.started_ms}, reason);
+    return reason;
+}
+
 Reason Intake::take(OpenFile file, std::uint64_t size, const Received& content) {
-    const DropFacts facts{file.name, size, file.started_ms};
-    if (const Reason reason = admission_.check_size(size); reason != Reason::none) {
-        trail_.refused(facts, reason);
+    if (const Reason reason = check_arrived(file, size); reason != Reason::none)
         return reason;
-    }
-    if (file.declared != k_unknown_size && file.declared != size) {
-        trail_.refused(facts, Reason::incomplete);
-        return Reason::incomplete;
-    }
-    Accepted taken{
-        .file = std::move(file), .size = size, .published_as = {}, .sealed = {}, .bytes = content.content};
+    Accepted accepted{
+        .file = std::move(file), .size = size, .verdict = content.request.get_verdict(), .taken = {}};
+    std::optional<SealedContent> sealed;
+    std::span<const std::byte> bytes = content.content;
     if (content.file.valid()) {
-        Result<SealedContent> sealed = SealedContent::map(content.file.get(), size);
-        if (!sealed) {
-            trail_.refused(facts_of(taken), Reason::internal, &sealed.error());
+        Result<SealedContent> mapped = SealedContent::map(content.file.get(), size);
+        if (!mapped) {
+            trail_.refused(facts_of(accepted), Reason::internal, &mapped.error());
             return Reason::internal;
         }
-        taken.sealed.emplace(std::move(*sealed));
-        taken.bytes = taken.sealed->bytes();
+        sealed.emplace(std::move(*mapped));
+        bytes = sealed->bytes();
     }
-    if (taken.bytes.size() != size) {
+    if (bytes.size() != size) {
         constexpr Error k_mismatch{Errc::bad_input, 0, "the content is not as long as was said"};
-        trail_.refused(facts_of(taken), Reason::internal, &k_mismatch);
+        trail_.refused(facts_of(accepted), Reason::internal, &k_mismatch);
         return Reason::internal;
     }
-    if (taken.file.kind == FileName::Kind::packet) {
-        if (const Reason reason = publish(taken); reason != Reason::none)
+    if (accepted.file.kind == FileName::Kind::packet) {
+        if (const Reason reason = keep(accepted, bytes); reason != Reason::none)
             return reason;
     }
     admission_.count(
         size); // what is thrown away too: it is an event of the audit, and the limits bound those
-    accepted_.emplace(std::move(taken));
+    accepted_.emplace(std::move(accepted));
     return Reason::none;
 }
 
-DropFacts Intake::facts_of(const Accepted& taken) {
-    return {taken.file.name, taken.size, taken.file.started_ms};
+DropFacts Intake::facts_of(const Accepted& accepted) {
+    return {accepted.file.name, accepted.size, accepted.file.started_ms};
 }
 
-Reason Intake::publish(Accepted& taken) {
-    const auto published = spool_->publish(std::move(*taken.file.reservation), taken.file.name, taken.bytes);
-    if (!published) {
-        const Reason reason = reason_of(published.error());
-        trail_.refused(facts_of(taken), reason, &published.error());
-        return reason;
-    }
-    if (!published->synced) {
-        // It is there, but a power cut could take it: the client must keep its copy.
-        constexpr Error k_not_durable{Errc::system, EIO,
-                                      "the file is in data_in, but the directory was not synced"};
-        trail_.refused(facts_of(taken), Reason::spool_unavailable, &k_not_durable);
-        return Reason::spool_unavailable;
-    }
-    taken.published_as = published->name;
-    return Reason::none;
+Reason Intake::keep(Accepted& accepted, std::span<const std::byte> bytes) {
+    FileName name;
+    if (const Reason reason = admission_.check_name(accepted.file.name, name); reason != Reason::none)
+        return reason; // it was let in under this name: this does not happen
+    const auto sidecar = [&](const spool::Taken& taken) {
+        return trail_.quarantine_line(facts_of(accepted), taken, accepted.verdict).finish() + '\n';
+    };
+    accepted.taken = keeper_->take(std::move(*accepted.file.reservation),
+                                   {accepted.file.name, name.agent, bytes, accepted.verdict, sidecar});
+    accepted.file.reservation.reset();
+    const spool::Taken& taken = accepted.taken;
+    if (taken.kind != spool::Taken::Kind::refused)
+        return Reason::none;
+    trail_.refused(facts_of(accepted), taken.reason, taken.cause ? &*taken.cause : nullptr);
+    return taken.reason;
 }
 
 void Intake::report() {
     if (!accepted_)
         return;
-    if (accepted_->file.kind == FileName::Kind::checksum) {
-        trail_.ignored(facts_of(*accepted_));
-    } else {
-        const auto bytes = accepted_->bytes;
-        const Sha256 digest = sha256({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-        trail_.accepted(facts_of(*accepted_), accepted_->published_as, hex_encode(digest));
-    }
+    const DropFacts facts = facts_of(*accepted_);
+    if (accepted_->file.kind == FileName::Kind::checksum)
+        trail_.ignored(facts);
+    else
+        trail_.taken(facts, accepted_->taken, accepted_->verdict);
     accepted_.reset();
+    tell_troubles();
 }
 
 void Intake::abort(const Request& request) {
@@ -238,8 +269,7 @@ void Intake::close() {
         file.reset();
     }
     prepared_.reset();
-    if (spool_)
-        trail_.leftovers_removed(spool_->leftovers_removed());
+    tell_troubles();
 }
 
 } // namespace gate::drop

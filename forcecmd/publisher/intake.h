@@ -3,9 +3,11 @@
 #pragma once
 
 #include "forcecmd/channel.h"
-#include "forcecmd/publisher/sealed.h"
+#include "forcecmd/sealed.h"
 #include "forcecmd/publisher/trail.h"
 #include "lib/spool/admission.h"
+#include "lib/spool/keeper.h"
+#include "lib/spool/ledger.h"
 #include "lib/spool/spool.h"
 
 #include <array>
@@ -15,8 +17,11 @@ namespace gate::drop {
 
 class Intake {
   public:
-    // All must outlive the object.
-    Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs& fs, Trail& trail);
+    // All must outlive the object. Everything that is opened by name is opened here.
+    Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs& fs, Trail& trail,
+           const spool::StatePaths& state = {});
+    Intake(const Intake&) = delete;
+    Intake& operator=(const Intake&) = delete;
 
     [[nodiscard]] spool::Reason begin(const Request& request);
     [[nodiscard]] spool::Reason deliver(const Request& request, const Received& content);
@@ -44,31 +49,36 @@ class Intake {
         std::int64_t started_ms;
         std::optional<spool::Reservation> reservation;
     };
+    // What the audit has still to be told.
     struct Accepted {
         OpenFile file;
         std::uint64_t size;
-        std::string published_as;
-        std::optional<SealedContent> sealed;
-        std::span<const std::byte> bytes; // into `sealed`, or into the message
+        spool::Verdict verdict;
+        spool::Taken taken;
     };
     struct Prepared {
         spool::Reservation reservation;
         Room room;
     };
 
-    // A file that may be sent, or the reason; the audit has been told.
-    [[nodiscard]] std::expected<OpenFile, spool::Reason> admit(const Request& request);
-    [[nodiscard]] spool::Reason check(OpenFile& file, std::optional<Error>& cause);
+    // A file that may be sent, or the reason; the audit has been told. `granted`: it was let in beforehand.
+    [[nodiscard]] std::expected<OpenFile, spool::Reason> admit(const Request& request, bool granted);
+    [[nodiscard]] spool::Reason check(OpenFile& file, bool granted, std::optional<Error>& cause);
     [[nodiscard]] spool::Reason make_room(OpenFile& file, std::optional<Error>& cause);
+    [[nodiscard]] bool fits_prepared(std::uint64_t declared) const;
+    [[nodiscard]] spool::Reason check_arrived(const OpenFile& file, std::uint64_t size);
     [[nodiscard]] spool::Reason take(OpenFile file, std::uint64_t size, const Received& content);
-    [[nodiscard]] spool::Reason publish(Accepted& taken);
-    [[nodiscard]] static DropFacts facts_of(const Accepted& taken);
+    [[nodiscard]] spool::Reason keep(Accepted& accepted, std::span<const std::byte> bytes);
+    [[nodiscard]] static DropFacts facts_of(const Accepted& accepted);
+    void tell_troubles();
     [[nodiscard]] OpenFile* open_file(std::uint32_t number);
 
     const keyring::Policy& policy_;
     Trail& trail_;
     spool::Admission admission_;
     Result<spool::Spool> spool_;
+    std::optional<spool::Ledger> ledger_; // with a spool
+    std::optional<spool::Keeper> keeper_; // with a spool
     std::array<std::optional<OpenFile>, k_max_open_files> files_;
     std::optional<Accepted> accepted_;
     std::optional<Prepared> prepared_;

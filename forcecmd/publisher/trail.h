@@ -3,6 +3,7 @@
 
 #include "forcecmd/login.h"
 #include "lib/audit/transport.h"
+#include "lib/spool/keeper.h"
 #include "lib/spool/reason.h"
 
 #include <string>
@@ -21,13 +22,25 @@ class Trail {
     // `login` must outlive the object.
     explicit Trail(const Login& login);
 
-    void accepted(const DropFacts& drop, std::string_view published_name, std::string_view sha256_hex);
+    // From now on the same refusal again and again is told once in audit.repeat_window. `memory` must outlive the
+    // object.
+    void remember_refusals(spool::Memory& memory) { memory_ = &memory; }
+
+    // A file may come. False: the logger does not know.
+    [[nodiscard]] bool begun(const DropFacts& drop);
+    // What became of a file that is not refused, and what its packet says of its sender.
+    void taken(const DropFacts& drop, const spool::Taken& taken, const spool::Verdict& verdict);
+    // drop.quarantined, which is what lies beside the packet as well.
+    [[nodiscard]] audit::Line quarantine_line(const DropFacts& drop, const spool::Taken& taken,
+                                              const spool::Verdict& verdict) const;
     void ignored(const DropFacts& drop);
     void refused(const DropFacts& drop, spool::Reason why, const Error* cause = nullptr);
     void aborted(const DropFacts& drop, spool::Reason why);
     void request_refused(std::string_view request, spool::Reason why);
     // The spool cannot be used at all; `cause` says why.
     void spool_unusable(const Error& cause);
+    // Something that a session shares with others cannot be used.
+    void memory_unusable(std::string_view part, const Error& cause);
     void leftovers_removed(std::uint64_t count) { leftovers_ = count; }
     void summary(int status, bool interrupted);
 
@@ -36,6 +49,9 @@ class Trail {
   private:
     [[nodiscard]] audit::Line line(audit::Event event) const;
     [[nodiscard]] audit::Line drop_line(audit::Event event, const DropFacts& drop) const;
+    [[nodiscard]] std::optional<std::uint64_t> may_tell(audit::Event event, std::string_view text,
+                                                        spool::Reason why);
+    void mismatch(const DropFacts& drop, const spool::Taken& taken, const spool::Verdict& verdict);
     // After this many refusals in a session only the summary counts on: a flood must not become one of the
     // log.
     static constexpr std::uint64_t k_max_refusal_events = 100;
@@ -46,10 +62,15 @@ class Trail {
     audit::Transport transport_;
     std::uint64_t accepted_ = 0;
     std::uint64_t bytes_ = 0;
+    std::uint64_t resent_ = 0;
+    std::uint64_t quarantined_ = 0;
+    std::uint64_t malformed_ = 0;
     std::uint64_t ignored_ = 0;
     std::uint64_t refused_ = 0;
     std::uint64_t aborted_ = 0;
+    std::uint64_t untold_ = 0;
     std::uint64_t leftovers_ = 0;
+    spool::Memory* memory_ = nullptr;
 };
 
 // A login that may not use the sink: the one event there is of it.

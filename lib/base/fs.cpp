@@ -109,6 +109,11 @@ Result<void> Fs::link_fd(int fd, int to_dir, const char* to_name) {
     return fail_naming("cannot name the file");
 }
 
+bool Fs::can_link_fd(int fd, int to_dir) {
+    const Result<void> linked = Fs::link_fd(fd, to_dir, ".");
+    return !linked && linked.error().code == Errc::exists;
+}
+
 Result<void> Fs::link_name(int from_dir, const char* from, int to_dir, const char* to) {
     if (::linkat(from_dir, from, to_dir, to, 0) != 0)
         return fail_naming("cannot link the file");

@@ -41,6 +41,8 @@ class Fs {
     [[nodiscard]] virtual Result<void> sync_directory(int dir);
     // Gives an O_TMPFILE a name; never replaces. Errors: exists; not_found where this cannot be done.
     [[nodiscard]] virtual Result<void> link_fd(int fd, int to_dir, const char* to_name);
+    // Could link_fd() give this one a name in the directory? Asks for a name that is taken: nothing is made.
+    [[nodiscard]] virtual bool can_link_fd(int fd, int to_dir);
     // linkat(2) of a name; never replaces. Errors: exists.
     [[nodiscard]] virtual Result<void> link_name(int from_dir, const char* from, int to_dir, const char* to);
     // renameat2(2) with RENAME_NOREPLACE. Errors: exists.

@@ -8,10 +8,9 @@ Reason Admission::check_name(std::string_view name, FileName& out) const {
     FileName parsed;
     if (const Reason reason = parse_file_name(name, parsed); reason != Reason::none)
         return reason;
-    const bool bound = std::ranges::any_of(key_.agents, [&](const keyring::Agent& agent) {
-        return parsed.agent == agent.name || parsed.agent == agent.md5;
-    });
-    if (!bound)
+    if (mode_ == BindingMode::refuse)
+        return Reason::agent_unbound;
+    if (mode_ == BindingMode::enforce && !name_agrees(key_, parsed.agent))
         return Reason::agent_name;
     out = parsed;
     return Reason::none;

@@ -9,7 +9,7 @@
 
 namespace gate::spool {
 
-inline constexpr const char* k_backlog_name = "backlog"; // in k_memory_directory
+inline constexpr const char* k_backlog_name = "backlog"; // in StatePaths::directory
 inline constexpr std::int64_t k_backlog_fresh_us = 5'000'000;
 
 class Backlog {
@@ -19,15 +19,16 @@ class Backlog {
     [[nodiscard]] Result<void> open(int state_dir, int data_in, std::uint64_t most);
 
     // Is there room for one more beside what was counted last, by whomever, and what this session has added?
-    [[nodiscard]] bool room() const;
+    [[nodiscard]] bool room();
     void added() { ++added_; }
+    [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:
     Fd fd_;
     std::uint64_t most_ = 0;
     std::uint64_t added_ = 0; // by this session, since `counted_at_`
-    mutable std::int64_t counted_at_ = 0;
-    mutable std::uint64_t count_ = 0;
+    std::int64_t counted_at_ = 0;
+    std::uint64_t count_ = 0;
 };
 
 } // namespace gate::spool

@@ -10,7 +10,7 @@
 
 namespace gate::spool {
 
-inline constexpr const char* k_pause_name = "pause"; // in k_state_directory, 0644, root's
+// The file is StatePaths::pause, 0644.
 inline constexpr std::size_t k_max_pause_reason = 200;
 
 struct Pause {

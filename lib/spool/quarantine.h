@@ -3,12 +3,14 @@
 // id: ID.json says why (made first), ID.packet is the content.
 //
 // Bounded: quarantine.max_size counts what both files take on the disk, in blocks. The account cannot look,
-// so the sum is kept in a file of k_memory_directory, and set right by root whenever it looks (`pandora-gate
+// so the sum is kept in a file of StatePaths::directory, and set right by root whenever it looks (`pandora-gate
 // quarantine`, `publish`).
 #pragma once
 
 #include "lib/base/fd.h"
 #include "lib/base/result.h"
+#include "lib/keyring/policy.h"
+#include "lib/spool/spool.h"
 
 #include <cstdint>
 #include <string>
@@ -16,7 +18,7 @@
 
 namespace gate::spool {
 
-inline constexpr const char* k_quarantine_usage_name = "quarantine"; // in k_memory_directory
+inline constexpr const char* k_quarantine_usage_name = "quarantine"; // in StatePaths::directory
 inline constexpr std::string_view k_packet_suffix = ".packet";
 inline constexpr std::string_view k_sidecar_suffix = ".json";
 // A sidecar is a few hundred bytes; more than this is none.
@@ -37,5 +39,31 @@ struct QuarantineUsage {
 // Of an open k_quarantine_usage_name file; an empty one is zero. Errors: damaged, system.
 [[nodiscard]] Result<QuarantineUsage> read_usage(int fd);
 [[nodiscard]] Result<void> write_usage(int fd, const QuarantineUsage& usage);
+
+// The side of it that takes packets. All is opened before a sandbox.
+class Quarantine {
+  public:
+    // `spool` tells the volume. Errors: missing, not_regular, bad_input (another volume), those of open_shared.
+    [[nodiscard]] static Result<Quarantine> open(const keyring::Policy& policy, const Spool& spool, int state_dir,
+                                                 uid_t owner);
+
+    // A packet, durable when this returns. Errors: too_large (there is no room: nothing was taken), closed (the
+    // sum could not be had in time), those of Spool.
+    [[nodiscard]] Result<void> take(Spool& spool, Reservation& packet, const std::string& id,
+                                    std::string_view sidecar, std::span<const std::byte> content);
+
+    [[nodiscard]] int directory() const { return directory_.get(); }
+    [[nodiscard]] int usage() const { return usage_.get(); }
+
+  private:
+    Quarantine(Fd directory, Fd usage, std::uint64_t most)
+        : directory_(std::move(directory)), usage_(std::move(usage)), most_(most) {}
+    [[nodiscard]] Result<void> charge(std::uint64_t bytes);
+    void give_back(std::uint64_t bytes);
+
+    Fd directory_; // O_PATH: the account may not read it
+    Fd usage_;
+    std::uint64_t most_; // bytes
+};
 
 } // namespace gate::spool

@@ -67,18 +67,38 @@ Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
         return fail_errno("cannot stat data_in or the staging directory");
     if (a.st_dev != b.st_dev)
         return fail(Errc::bad_input, "data_in and the staging directory are on different file systems");
-    return Spool(policy, fs, std::move(data_in), std::move(staging));
+    Spool spool(policy, fs, std::move(data_in), std::move(staging));
+    GATE_CHECK(spool.probe());
+    spool.leftovers_ = spool.remove_leftovers();
+    return spool;
+}
+
+Result<void> Spool::probe() {
+    if (named_)
+        return {};
+    Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
+    if (fd && fs_.can_link_fd(fd->get(), data_in_.get()))
+        spare_ = std::move(*fd);
+    else if (fd || fd.error().code == Errc::not_found)
+        named_ = true;
+    // A full disk is told by the first reservation, when somebody listens.
+    else if (fd.error().code != Errc::no_space)
+        return std::unexpected(fd.error());
+    return {};
 }
 
 Result<FreeSpace> Spool::free_space() const {
     return fs_.free_space(data_in_.get());
 }
 
+Result<Reservation> Spool::reserve_unnamed() {
+    if (spare_.valid())
+        return Reservation(fs_, staging_.get(), std::move(spare_), {});
+    GATE_TRY(Fd fd, fs_.open_tmpfile(staging_.get(), policy_.spool_mode));
+    return Reservation(fs_, staging_.get(), std::move(fd), {});
+}
+
 Result<Reservation> Spool::reserve_named() {
-    if (!swept_) {
-        swept_ = true;
-        leftovers_ = remove_leftovers();
-    }
     for (unsigned attempt = 0;; ++attempt) {
         std::string name(k_staged_prefix);
         append_i64(name, ::getpid());
@@ -102,29 +122,16 @@ Result<Reservation> Spool::reserve_named() {
 }
 
 Result<Reservation> Spool::reserve(std::optional<std::uint64_t> size) {
-    std::optional<Reservation> made;
-    if (!named_) {
-        Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
-        if (fd)
-            made.emplace(Reservation(fs_, staging_.get(), std::move(*fd), {}));
-        else if (fd.error().code == Errc::not_found)
-            named_ = true;
-        else
-            return std::unexpected(fd.error());
-    }
-    if (!made) {
-        GATE_TRY(Reservation named, reserve_named());
-        made.emplace(std::move(named));
-    }
+    GATE_TRY(Reservation made, named_ ? reserve_named() : reserve_unnamed());
     // By fchmod, not only by open: a umask or a default ACL of the directory must not change it.
-    GATE_CHECK(fs_.set_mode(made->fd_.get(), policy_.spool_mode));
+    GATE_CHECK(fs_.set_mode(made.fd_.get(), policy_.spool_mode));
     if (policy_.spool_gid != keyring::k_inherit_group)
-        GATE_CHECK(fs_.set_group(made->fd_.get(), policy_.spool_gid));
+        GATE_CHECK(fs_.set_group(made.fd_.get(), policy_.spool_gid));
     if (size && *size > 0) {
-        GATE_CHECK(fs_.reserve(made->fd_.get(), *size));
-        made->reserved_ = *size;
+        GATE_CHECK(fs_.reserve(made.fd_.get(), *size));
+        made.reserved_ = *size;
     }
-    return std::move(*made);
+    return made;
 }
 
 Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> content) {
@@ -144,48 +151,57 @@ Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> conten
     return {};
 }
 
-Result<void> Spool::give_name(Reservation& r, const char* name) {
+Result<void> Spool::link(Reservation& r, int directory, const char* name) {
     if (r.name_.empty())
-        return fs_.link_fd(r.fd_.get(), data_in_.get(), name);
-    const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), data_in_.get(), name);
+        return fs_.link_fd(r.fd_.get(), directory, name);
+    const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), directory, name);
     // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
     struct stat st {};
     if (!linked && ::fstat(r.fd_.get(), &st) == 0 && st.st_nlink == 2)
         return {};
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation
-    GATE_CHECK(fs_.rename_new(staging_.get(), r.name_.c_str(), data_in_.get(), name));
+    GATE_CHECK(fs_.rename_new(staging_.get(), r.name_.c_str(), directory, name));
     r.name_.clear();
     return {};
 }
 
-Result<Published> Spool::publish(Reservation&& reservation, std::string_view name,
-                                 std::span<const std::byte> content) {
-    Result<Published> published = fill_and_name(reservation, name, content);
-    if (published || published.error().code != Errc::not_found)
-        return published;
-    // An unnamed file that cannot be given a name (no /proc, an old kernel): from now on they have one.
-    named_ = true;
-    GATE_TRY(Reservation with_name, reserve(content.size()));
-    return fill_and_name(with_name, name, content);
-}
-
-Result<Published> Spool::fill_and_name(Reservation& reservation, std::string_view name,
-                                       std::span<const std::byte> content) {
-    GATE_CHECK(fill(reservation, content));
-    Published out{std::string(name)};
+Result<std::string> Spool::give_name(Reservation& reservation, std::string_view name) {
+    std::string given(name);
     const unsigned digits = clock_digits();
     for (unsigned attempt = 0;; ++attempt) {
-        const Result<void> named = give_name(reservation, out.name.c_str());
-        if (named)
-            break;
-        if (named.error().code != Errc::exists || attempt == k_name_tries)
-            return std::unexpected(named.error());
-        out.name = extend_digits(name, digits + attempt);
+        const Result<void> linked = link(reservation, data_in_.get(), given.c_str());
+        if (linked)
+            return given;
+        if (linked.error().code != Errc::exists || attempt == k_name_tries)
+            return std::unexpected(linked.error());
+        given = extend_digits(name, digits + attempt);
     }
+}
+
+Result<void> Spool::put_away(Reservation& reservation, int directory, const std::string& name) {
+    constexpr mode_t k_nobody = 0;
+    GATE_CHECK(fs_.set_mode(reservation.fd_.get(), k_nobody));
+    GATE_CHECK(link(reservation, directory, name.c_str()));
+    // The directory cannot be opened by the account. The file can: with its link count ext4, xfs and btrfs write
+    // the name that changed it.
     if (policy_.spool_durability == keyring::Durability::full)
-        out.synced = fs_.sync_directory(data_in_.get()).has_value();
-    return out;
+        GATE_CHECK(fs_.sync_directory(reservation.fd_.get()));
+    return {};
+}
+
+Result<void> Spool::sync_names() {
+    if (policy_.spool_durability != keyring::Durability::full)
+        return {};
+    return fs_.sync_directory(data_in_.get());
+}
+
+Result<Published> Spool::publish(Reservation&& reservation, std::string_view name,
+                                 std::span<const std::byte> content) {
+    Reservation spent = std::move(reservation);
+    GATE_CHECK(fill(spent, content));
+    GATE_TRY(std::string given, give_name(spent, name));
+    return Published{std::move(given), sync_names().has_value()};
 }
 
 std::uint64_t Spool::remove_leftovers() {

@@ -43,8 +43,10 @@ struct Published {
 
 class Spool {
   public:
-    // Opens both directories, neither through a symbolic link, both on one file system.
-    // `policy` and `fs` must outlive the object. Errors: missing, not_regular, system.
+    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether files
+    // here can do without a name; removes what crashed sessions left in the staging directory. All that reads a
+    // directory happens here: before a sandbox. `policy` and `fs` must outlive the object.
+    // Errors: missing, not_regular, bad_input, system, no_space.
     [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs);
 
     [[nodiscard]] Result<FreeSpace> free_space() const;
@@ -52,36 +54,46 @@ class Spool {
     // A new file with room for `size` bytes, if the size is known. Errors: no_space, system.
     [[nodiscard]] Result<Reservation> reserve(std::optional<std::uint64_t> size);
 
-    // The whole content under `name` (one that admission has let through), or under the name with more digits
-    // where that is taken. When this returns a value, the file is as durable as the policy asks.
-    // The reservation is spent; what it holds is given back when it is destroyed, which may be later.
-    // Errors: no_space, system, exists (64 names in a row were taken).
+    // The steps of a drop, in this order. What a reservation holds is given back when it is destroyed.
+    //
+    // The whole content, as durable as the policy asks. Errors: no_space, system.
+    [[nodiscard]] Result<void> fill(const Reservation& reservation, std::span<const std::byte> content);
+    // The name in data_in (one that admission has let through), or, where that is taken, the name with more
+    // digits. Gives the name that it got. Errors: no_space, system, exists (64 names in a row were taken).
+    [[nodiscard]] Result<std::string> give_name(Reservation& reservation, std::string_view name);
+    // The name in another directory of the same file system; nobody but the superuser may read the file from
+    // then on. Errors: exists, no_space, system.
+    [[nodiscard]] Result<void> put_away(Reservation& reservation, int directory, const std::string& name);
+    // The names given so far, as durable as the policy asks. Never repeated into a success. Errors: system.
+    [[nodiscard]] Result<void> sync_names();
+
+    // All of that: when it returns a value, the file is as durable as the policy asks.
     [[nodiscard]] Result<Published> publish(Reservation&& reservation, std::string_view name,
                                             std::span<const std::byte> content);
 
-    // Removes what crashed sessions left in the staging directory under names; how many there were. Done by
-    // itself when the first named file is made.
-    std::uint64_t remove_leftovers();
-    // What crashed sessions had left in the staging directory under names, and was removed by this object
-    // when it made its first named file.
+    // What was removed from the staging directory at the start.
     [[nodiscard]] std::uint64_t leftovers_removed() const { return leftovers_; }
+    // Files have names while they are staged.
+    [[nodiscard]] bool named() const { return named_; }
+    [[nodiscard]] int data_in() const { return data_in_.get(); }
+    [[nodiscard]] int staging() const { return staging_.get(); }
 
   private:
     Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging)
         : policy_(policy), fs_(fs), data_in_(std::move(data_in)), staging_(std::move(staging)),
           named_(policy.spool_staging_method == keyring::StagingMethod::named) {}
+    [[nodiscard]] Result<void> probe();
+    [[nodiscard]] Result<Reservation> reserve_unnamed();
     [[nodiscard]] Result<Reservation> reserve_named();
-    [[nodiscard]] Result<Published> fill_and_name(Reservation& reservation, std::string_view name,
-                                                  std::span<const std::byte> content);
-    [[nodiscard]] Result<void> fill(const Reservation& reservation, std::span<const std::byte> content);
-    [[nodiscard]] Result<void> give_name(Reservation& reservation, const char* name);
+    [[nodiscard]] Result<void> link(Reservation& reservation, int directory, const char* name);
+    [[nodiscard]] std::uint64_t remove_leftovers();
 
     const keyring::Policy& policy_;
     Fs& fs_;
     Fd data_in_;
     Fd staging_;
     bool named_;
-    bool swept_ = false;
+    Fd spare_; // made by probe(): the first reservation
     std::uint64_t leftovers_ = 0;
 };
 

@@ -3,9 +3,13 @@
 // quarantine (quarantine.h). The pause file lies beside it and is root's (pause.h).
 #pragma once
 
+#include <string>
+
 namespace gate::spool {
 
-inline constexpr const char* k_state_directory = GATE_STATEDIR;
-inline constexpr const char* k_memory_directory = GATE_STATEDIR "/state";
+struct StatePaths {
+    std::string directory = GATE_STATEDIR "/state";
+    std::string pause = GATE_STATEDIR "/pause";
+};
 
 } // namespace gate::spool

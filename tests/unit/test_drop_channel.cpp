@@ -1,9 +1,9 @@
-// forcecmd/channel and publisher/sealed: messages between front and publisher, and the content that rides on
+// forcecmd/channel and sealed: messages between front and publisher, and the content that rides on
 // them.
 #include "tests/unit/support.h"
 
 #include "forcecmd/channel.h"
-#include "forcecmd/publisher/sealed.h"
+#include "forcecmd/sealed.h"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 #include "tests/unit/support.h"
 
 #include "forcecmd/front/remote_dropbox.h"
-#include "forcecmd/publisher/sealed.h"
+#include "forcecmd/sealed.h"
 
 #include <csignal>
 #include <optional>

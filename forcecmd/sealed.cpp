@@ -1,4 +1,4 @@
-#include "forcecmd/publisher/sealed.h"
+#include "forcecmd/sealed.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
