@@ -59,11 +59,13 @@ RUNTIME := -static-libstdc++ -static-libgcc
 L_XXHASH := -l:libxxhash.a
 L_CAP    := -l:libcap.a
 L_CRYPTO := -l:libcrypto.a
+L_EXPAT  := -l:libexpat.a
 else
 RUNTIME  :=
 L_XXHASH := -lxxhash
 L_CAP    := -lcap
 L_CRYPTO := -lcrypto
+L_EXPAT  := -lexpat
 endif
 
 # V=1 shows the commands.
@@ -129,7 +131,7 @@ $(O)/authkeys: $(call objs,$(AUTHKEYS_SRC)) $(call archives,audit keyring base)
 
 $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_CRYPTO)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_CRYPTO) $(L_EXPAT)
 
 $(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,audit keyring base)
 	$(call say,LINK,$@)
@@ -152,7 +154,7 @@ $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto -lexpat
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -209,7 +211,7 @@ $(F)/libfuzzed.a: $(patsubst %.cpp,$(F)/obj/%.o,$(FUZZED))
 $(F)/bin/%: $(F)/obj/tests/fuzz/fuzz_%.o $(F)/libfuzzed.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(FUZZCXX) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ -lxxhash -lfmt -lcrypto
+	$(Q)$(FUZZCXX) $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ -lxxhash -lfmt -lcrypto -lexpat
 -include $(shell find $(F)/obj -name '*.d' 2>/dev/null)
 
 deb: ## Debian packages, into $(BUILD)/deb
