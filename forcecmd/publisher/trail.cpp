@@ -122,7 +122,7 @@ std::optional<std::uint64_t> Trail::may_tell(Event event, std::string_view text,
             what += '#';
     }
     const auto told = spool::Memory::Hold(*memory_, wall_clock_us()).tell(XXH3_64bits(what.data(), what.size()));
-    untold_ += told ? 0 : 1;
+    untold_ += told ? 0U : 1U;
     return told;
 }
 

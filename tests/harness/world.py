@@ -26,6 +26,9 @@ GATE_TOML = pathlib.Path("/etc/pandora-gate/gate.toml")
 SPOOL = pathlib.Path("/var/spool/pandora")
 DATA_IN = SPOOL / "data_in"
 STAGING = SPOOL / "staging"
+QUARANTINE = SPOOL / "quarantine"
+MEMORY = STATE / "state"
+PAUSE = STATE / "pause"
 AUDIT = pathlib.Path("/var/log/pandora-gate/audit.jsonl")
 SSHD_DROP_IN = pathlib.Path("/etc/ssh/sshd_config.d/00-pandora-gate.conf")
 FIXTURES = TREE / "tests" / "fixtures"
@@ -195,6 +198,8 @@ class World:
         run("usermod", "-p", "*", "pandora")
         run("install", "-d", "-o", "pandora", "-g", "www-data", "-m", "2770", DATA_IN)
         run("install", "-d", "-o", "pandora", "-g", "www-data", "-m", "2770", STAGING)
+        run("install", "-d", "-o", "root", "-g", "pandora", "-m", "1730", QUARANTINE)
+        run("install", "-d", "-o", "pandora", "-g", "pandora", "-m", "700", MEMORY)
         for sub in ("conf", "md5", "collections"):
             run("install", "-d", "-o", "root", "-g", "root", "-m", "755", DATA_IN / sub)
 
@@ -276,10 +281,16 @@ class World:
         return {p.name: p.read_bytes() for p in sorted(DATA_IN.iterdir()) if p.is_file()}
 
     def clear(self):
-        for directory in (DATA_IN, STAGING):
+        """Nothing in the spool, and nothing remembered of earlier drops: a test begins anew."""
+        for directory in (DATA_IN, STAGING, QUARANTINE, MEMORY):
             for path in directory.iterdir():
                 if path.is_file():
                     path.unlink()
+
+    def forget(self):
+        """What is known of earlier drops: the same file is a new one, the same refusal is told again."""
+        for path in MEMORY.iterdir():
+            path.unlink()
 
     def audit(self):
         if not AUDIT.exists():

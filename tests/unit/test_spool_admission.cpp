@@ -50,10 +50,38 @@ void nothing_that_only_looks_like_an_agent_passes() {
     CHECK_EQ(name_of(admission, "web1.1.data/x"), Reason::name_path);
 }
 
-void a_key_without_agents_sends_nothing() {
-    const keyring::Policy policy;
+void a_key_without_agents_sends_what_the_policy_says() {
+    keyring::Policy policy;
     const keyring::KeyRecord record;
-    CHECK_EQ(name_of(Admission(policy, record), "web1.1.data"), Reason::agent_name);
+    for (const auto unbound : {keyring::Unbound::learn, keyring::Unbound::allow}) {
+        policy.binding_unbound_keys = unbound;
+        CHECK_EQ(name_of(Admission(policy, record), "web1.1.data"), Reason::none);
+    }
+    policy.binding_unbound_keys = keyring::Unbound::refuse;
+    CHECK_EQ(name_of(Admission(policy, record), "web1.1.data"), Reason::agent_unbound);
+}
+
+// What does not agree by its name is let in where it is only observed.
+void the_binding_decides_whether_a_name_has_to_agree() {
+    using keyring::Binding;
+    const struct {
+        Binding of_policy;
+        Binding of_key;
+        Reason reason;
+    } table[] = {{Binding::automatic, Binding::automatic, Reason::agent_name},
+                 {Binding::enforce, Binding::automatic, Reason::agent_name},
+                 {Binding::observe, Binding::automatic, Reason::none},
+                 {Binding::off, Binding::automatic, Reason::none},
+                 {Binding::off, Binding::enforce, Reason::agent_name},
+                 {Binding::enforce, Binding::observe, Reason::none},
+                 {Binding::enforce, Binding::off, Reason::none}};
+    for (const auto& row : table) {
+        keyring::Policy policy;
+        policy.binding_default = row.of_policy;
+        keyring::KeyRecord record = key();
+        record.binding = row.of_key;
+        CHECK_EQ(name_of(Admission(policy, record), "stranger.1.data"), row.reason);
+    }
 }
 
 // A name that is refused leaves nothing that a careless caller could use.
@@ -155,7 +183,8 @@ int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(a_key_sends_for_its_agents_by_name_or_md5),
         GATE_TEST(nothing_that_only_looks_like_an_agent_passes),
-        GATE_TEST(a_key_without_agents_sends_nothing),
+        GATE_TEST(a_key_without_agents_sends_what_the_policy_says),
+        GATE_TEST(the_binding_decides_whether_a_name_has_to_agree),
         GATE_TEST(a_refusal_leaves_the_answer_alone),
         GATE_TEST(sizes_are_judged_below_at_and_above_the_limit),
         GATE_TEST(a_session_has_so_many_files_and_bytes),

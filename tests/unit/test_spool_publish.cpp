@@ -218,9 +218,7 @@ void an_abandoned_reservation_leaves_nothing() {
 void leftovers_go_but_what_somebody_writes_stays() {
     World world(keyring::StagingMethod::named);
     auto alive = world.open();
-    auto sweeper = world.open();
     CHECK_OK(alive);
-    CHECK_OK(sweeper);
     auto reservation = alive->reserve(5);
     CHECK_OK(reservation);
     const std::set<std::string> held = names_in(world.policy.spool_staging);
@@ -230,13 +228,15 @@ void leftovers_go_but_what_somebody_writes_stays() {
     test::write_file(world.staged("not ours"), "x");
     CHECK(::mkdir(world.staged("drop-directory").c_str(), 0755) == 0);
     CHECK(::mkfifo(world.staged("drop-fifo").c_str(), 0644) == 0); // must not make the sweep wait
-    CHECK_EQ(sweeper->remove_leftovers(), 3U);
+    auto sweeper = world.open();
+    CHECK_OK(sweeper);
+    CHECK_EQ(sweeper->leftovers_removed(), 3U);
     std::set<std::string> expected = held;
     expected.insert({"not ours", "drop-directory"});
     CHECK(names_in(world.policy.spool_staging) == expected);
     CHECK_OK(alive->publish(std::move(*reservation), "web1.17.data", bytes_of("whole")));
     CHECK_EQ(test::read_file(world.in("web1.17.data")), "whole");
-    CHECK_EQ(sweeper->remove_leftovers(), 0U);
+    CHECK_EQ(world.open()->leftovers_removed(), 0U);
 }
 
 // Between the creation of a staging file and its lock, another session's start may take it for a leftover.
