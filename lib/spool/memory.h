@@ -1,10 +1,10 @@
-// What is known of earlier drops of one key: a ring of (time, size, digest), the refusals that the audit has been
-// told of, and the names that the first packets of an unbound key gave. One file a key in StatePaths::directory,
-// shared by all its sessions under a lock that nobody holds for long. It makes drops happen once and quotas hold;
-// a delivery never depends on it.
+// What is known of earlier drops of one key: a ring of (time, size, digest), the refusals that the audit has
+// been told of, and the names that the first packets of an unbound key gave. One file a key in
+// StatePaths::directory, shared by all its sessions under a lock that nobody holds for long. It makes drops
+// happen once and quotas hold; a delivery never depends on it.
 //
-// The file: MemoryHeader with its checksum (record_file.h), then `capacity` entries, each with a checksum of its
-// own. It grows with what has to be remembered, from 64 entries to what the quota lets in.
+// The file: MemoryHeader with its checksum (record_file.h), then `capacity` entries, each with a checksum of
+// its own. It grows with what has to be remembered, from 64 entries to what the quota lets in.
 #pragma once
 
 #include "lib/base/fd.h"
@@ -92,8 +92,9 @@ class Memory {
     // Why nothing is remembered (any more), or what had to be forgotten; each cause once.
     [[nodiscard]] std::optional<Error> take_trouble();
 
-    // While one of these lives no other session of the key changes the file; so: for microseconds. If the lock
-    // cannot be had in time, or the file cannot be used, the memory is empty from then on.
+    // While one of these lives (one at a time of a Memory) no other session of the key changes the file; so:
+    // for microseconds. If the lock cannot be had in time, or the file cannot be used, the memory is empty
+    // from then on.
     class Hold {
       public:
         Hold(Memory& memory, std::int64_t now_us);
@@ -143,9 +144,9 @@ class Memory {
     std::optional<Error> trouble_;
     MemoryHeader header_{};
     std::uint32_t seen_generation_ = 0;
-    bool known_ = false;               // header_ and entries_ hold what the file held when it was last looked at
-    std::deque<MemoryEntry> entries_;  // the last ones, up to head
-    std::uint64_t counted_from_ = 0;   // number of the first entry that the sum below counts
+    bool known_ = false; // header_ and entries_ hold what the file held when it was last looked at
+    std::deque<MemoryEntry> entries_; // the last ones, up to head
+    std::uint64_t counted_from_ = 0;  // number of the first entry that the sum below counts
     std::uint64_t counted_to_ = 0;
     std::int64_t counted_at_ = 0;
     std::uint64_t files_ = 0;
