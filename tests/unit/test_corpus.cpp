@@ -1,6 +1,7 @@
 // The fuzz targets over their corpora, as every compiler builds them: what was once found, or once had to be
 // thought of, stays tried. GATE_CORPUS names another directory than tests/fuzz/corpus of the working
 // directory.
+#include "tests/fuzz/check_content.h"
 #include "tests/fuzz/check_keyring.h"
 #include "tests/fuzz/check_names.h"
 #include "tests/fuzz/check_paths.h"
@@ -55,6 +56,7 @@ void run_over(std::string_view name, void (*check)(std::string_view)) {
     void replays_##name() {                                                                                  \
         run_over(#name, fuzz::check_##name);                                                                 \
     }
+GATE_CORPUS_TEST(content)
 GATE_CORPUS_TEST(keyring)
 GATE_CORPUS_TEST(names)
 GATE_CORPUS_TEST(paths)
@@ -69,9 +71,10 @@ GATE_CORPUS_TEST(words)
 
 int main() {
     const CMUnitTest tests[] = {
-        GATE_TEST(replays_keyring), GATE_TEST(replays_names),     GATE_TEST(replays_paths),
-        GATE_TEST(replays_request), GATE_TEST(replays_scp),       GATE_TEST(replays_sftp),
-        GATE_TEST(replays_toml),    GATE_TEST(replays_user_auth), GATE_TEST(replays_words),
+        GATE_TEST(replays_content), GATE_TEST(replays_keyring), GATE_TEST(replays_names),
+        GATE_TEST(replays_paths),   GATE_TEST(replays_request), GATE_TEST(replays_scp),
+        GATE_TEST(replays_sftp),    GATE_TEST(replays_toml),    GATE_TEST(replays_user_auth),
+        GATE_TEST(replays_words),
     };
     return cmocka_run_group_tests_name("corpus", tests, nullptr, nullptr);
 }

@@ -140,6 +140,7 @@ void packets_are_judged_as_they_are() {
         {"<html><", "wrong root"},
     };
     check_all(k_cases);
+    CHECK(ContentChecker().check({}).content == Content::malformed); // nowhere in memory, even
 }
 
 void a_doctype_is_refused_however_it_is_written() {
