@@ -50,7 +50,8 @@ int refuse(RemoteDropbox& dropbox, const ClientRequest& request, std::string_vie
 
 int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
     const ClientRequest request = parse_request(login.command);
-    const VirtualTree tree(login.policy.spool_directory);
+    const VirtualTree tree(login.policy.spool_directory,
+                           login.policy.drop_recursive == keyring::Recursive::flatten);
     std::unique_ptr<Machine> machine;
     switch (request.kind) {
     case ClientRequest::Kind::exit:

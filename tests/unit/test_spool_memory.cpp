@@ -263,7 +263,9 @@ void learning_takes_three() {
     memory = world.session();
     for (int i = 0; i < 3; ++i)
         static_cast<void>(Memory::Hold(*memory, k_now).learn(longest));
-    CHECK_EQ(spool::read_learned(world.file(), ::geteuid())->names[2], longest.substr(0, 200));
+    const auto learned = spool::read_learned(world.file(), ::geteuid());
+    CHECK_OK(learned);
+    CHECK_EQ(learned->names[2], longest.substr(0, 200));
     CHECK_ERR(spool::read_learned(world.file() + "x", ::geteuid()), Errc::missing);
     CHECK_ERR(spool::read_learned(world.file(), ::geteuid() + 1), Errc::wrong_owner);
 }

@@ -39,15 +39,17 @@ struct FileRecord {
 
 void Sink::start(std::string& out) {
     const VirtualTree::Location at = tree_.locate(request_.target);
+    const bool flattened = request_.recursive && tree_.flattens() && at.place == VirtualTree::Place::file;
     const bool fits =
-        at.place == VirtualTree::Place::home ||
+        at.place == VirtualTree::Place::home || flattened ||
         (at.place == VirtualTree::Place::file && !request_.target_is_directory && !request_.recursive);
     if (!fits) {
         stop(Reason::name_path, out);
         dropbox_.refused(Reason::name_path, request_.target);
         return;
     }
-    target_name_ = at.name;
+    if (!flattened)
+        target_name_ = at.name;
     acknowledge(out);
 }
 
@@ -120,9 +122,15 @@ void Sink::take_record(std::string_view line, std::string& out) {
         acknowledge(out);
         return;
     case 'D':
-        dropbox_.refused(Reason::recursive, line);
-        refuse(Reason::recursive, {}, out);
+        take_directory(line, out);
         return;
+    case 'E':
+        if (depth_ > 0) {
+            --depth_;
+            acknowledge(out);
+            return;
+        }
+        break; // no directory was ever entered
     case '\1': // the client could not read one of its files; it goes on with the next, and wants no answer
         failed_ = true;
         dropbox_.refused(Reason::client_error, line.substr(1));
@@ -132,10 +140,21 @@ void Sink::take_record(std::string_view line, std::string& out) {
         dropbox_.refused(Reason::client_error, line.substr(1));
         state_ = State::finished;
         return;
-    default: // E among them: no directory was ever entered
-        dropbox_.refused(Reason::protocol, line);
-        stop(Reason::protocol, out);
+    default:
+        break;
     }
+    dropbox_.refused(Reason::protocol, line);
+    stop(Reason::protocol, out);
+}
+
+void Sink::take_directory(std::string_view line, std::string& out) {
+    if (request_.recursive && tree_.flattens() && depth_ < k_max_depth) {
+        ++depth_;
+        acknowledge(out);
+        return;
+    }
+    dropbox_.refused(Reason::recursive, line);
+    refuse(Reason::recursive, {}, out);
 }
 
 void Sink::take_file(std::string_view line, std::string& out) {

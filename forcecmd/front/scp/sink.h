@@ -14,6 +14,8 @@
 
 namespace gate::drop::scp {
 
+// Directories inside each other; nobody's packets lie deeper.
+inline constexpr unsigned k_max_depth = 32;
 // OpenSSH's clients never write a longer record.
 inline constexpr std::size_t k_max_record = 2047;
 
@@ -39,6 +41,7 @@ class Sink final : public Machine {
     };
 
     void take_record(std::string_view line, std::string& out);
+    void take_directory(std::string_view line, std::string& out);
     void take_file(std::string_view line, std::string& out);
     void take_status(char byte, std::string& out);
     void finish_file(std::string& out);
@@ -56,6 +59,7 @@ class Sink final : public Machine {
     State state_ = State::record;
     bool failed_ = false;
     std::string target_name_; // not empty: the command names the file, the records' names are ignored
+    unsigned depth_ = 0;      // directories that the client has entered, and that are none here
     std::string line_;
     FileId file_ = 0;
     std::uint64_t offset_ = 0;

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 
 namespace gate::drop::sftp {
@@ -21,6 +22,8 @@ namespace gate::drop::sftp {
 inline constexpr std::uint32_t k_max_packet = 256 * 1024;
 // Room for the fields before the data of a WRITE.
 inline constexpr std::uint32_t k_max_write = k_max_packet - 1024;
+// Directories that a session may make where they are flattened: more than a tree of packets has.
+inline constexpr std::size_t k_max_made_directories = 64;
 // Open directories at a time: clients use one.
 inline constexpr std::uint32_t k_max_open_directories = 8;
 
@@ -78,7 +81,8 @@ class Server final : public Machine {
     void on_opendir(Call& call);
     void on_readdir(Call& call);
     void on_remove(Call& call);
-    void on_directory_change(Call& call);
+    void on_mkdir(Call& call);
+    void on_rmdir(Call& call);
     void on_realpath(Call& call);
     void on_rename(Call& call);
     void on_readlink(Call& call);
@@ -116,6 +120,7 @@ class Server final : public Machine {
     // At most one file waits under a name: the latest.
     void wait_for_name(Upload& upload);
     [[nodiscard]] spool::Reason publish(Upload& upload);
+    [[nodiscard]] bool is_directory(const VirtualTree::Location& at) const;
     // The size of a file that this session sent or is sending, by name.
     [[nodiscard]] std::optional<std::uint64_t> own_size(std::string_view name) const;
 
@@ -128,6 +133,7 @@ class Server final : public Machine {
     std::array<Upload, k_max_open_files> uploads_; // by FileId
     std::array<bool, k_max_open_directories> directories_{};
     std::map<std::string, std::uint64_t, std::less<>> sent_;
+    std::set<std::string, std::less<>> made_; // paths of directories that clients made, and that are none here
 };
 
 } // namespace gate::drop::sftp

@@ -15,11 +15,11 @@ using Place = VirtualTree::Place;
 namespace {
 constexpr std::uint32_t k_directory_mode = 0040700;
 constexpr std::uint32_t k_file_mode = 0100600;
-
-[[nodiscard]] bool is_directory(const VirtualTree::Location& at) {
-    return at.place == Place::home || at.place == Place::directory;
-}
 } // namespace
+
+bool Server::is_directory(const VirtualTree::Location& at) const {
+    return at.place == Place::home || at.place == Place::directory || made_.contains(at.path);
+}
 
 std::optional<std::uint64_t> Server::own_size(std::string_view name) const {
     const auto upload = std::ranges::find_if(uploads_, [&](const Upload& u) {
@@ -144,7 +144,22 @@ void Server::on_readdir(Call& call) {
         reply_status(call, Status::eof, "End of file");
 }
 
-void Server::on_directory_change(Call& call) {
+void Server::on_mkdir(Call& call) {
+    const auto path = call.in.string();
+    if (!path) {
+        reply_bad_message(call);
+        return;
+    }
+    const auto at = tree_.locate(*path);
+    if (!tree_.flattens() || at.place != Place::file || made_.size() >= k_max_made_directories) {
+        refuse(call, Reason::directory, *path);
+        return;
+    }
+    made_.insert(at.path);
+    reply_ok(call);
+}
+
+void Server::on_rmdir(Call& call) {
     if (const auto path = call.in.string())
         refuse(call, Reason::directory, *path);
     else
