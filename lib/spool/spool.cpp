@@ -67,7 +67,35 @@ Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
         return fail_errno("cannot stat data_in or the staging directory");
     if (a.st_dev != b.st_dev)
         return fail(Errc::bad_input, "data_in and the staging directory are on different file systems");
-    return Spool(policy, fs, std::move(data_in), std::move(staging));
+    Spool spool(policy, fs, std::move(data_in), std::move(staging));
+    GATE_CHECK(spool.probe());
+    return spool;
+}
+
+Result<void> Spool::probe() {
+    if (!named_) {
+        // Not kept for the first reservation: a kernel that links by descriptor refuses one whose process has
+        // changed its credentials since, as every part of a sandbox does.
+        const Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
+        if (fd ? !fs_.can_link_fd(fd->get(), data_in_.get()) : fd.error().code == Errc::not_found)
+            named_ = true;
+        // A full disk is told by the first reservation, when somebody listens.
+        else if (!fd && fd.error().code != Errc::no_space)
+            return std::unexpected(fd.error());
+    }
+    if (named_) {
+        swept_ = true; // reads a directory: before a sandbox
+        leftovers_ = remove_leftovers();
+    }
+    return {};
+}
+
+Result<void> Spool::stage_in_data_in() {
+    Fd again{::fcntl(data_in_.get(), F_DUPFD_CLOEXEC, 0)};
+    if (!again.valid())
+        return fail_errno("cannot open data_in once more");
+    staging_ = std::move(again);
+    return {};
 }
 
 Result<FreeSpace> Spool::free_space() const {
@@ -95,7 +123,7 @@ Result<Reservation> Spool::reserve_named() {
         Reservation made(fs_, staging_.get(), std::move(*fd), std::move(name));
         const bool locked = ::flock(made.fd_.get(), LOCK_EX | LOCK_NB) == 0;
         struct stat st {};
-        const bool swept = ::fstat(made.fd_.get(), &st) == 0 && st.st_nlink == 0;
+        const bool swept = stat_fd(made.fd_.get(), st) && st.st_nlink == 0;
         if ((locked && !swept) || attempt >= k_name_tries)
             return made;
     }
@@ -150,7 +178,7 @@ Result<void> Spool::give_name(Reservation& r, const char* name) {
     const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), data_in_.get(), name);
     // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
     struct stat st {};
-    if (!linked && ::fstat(r.fd_.get(), &st) == 0 && st.st_nlink == 2)
+    if (!linked && stat_fd(r.fd_.get(), st) && st.st_nlink == 2)
         return {};
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation

@@ -43,8 +43,9 @@ struct Published {
 
 class Spool {
   public:
-    // Opens both directories, neither through a symbolic link, both on one file system.
-    // `policy` and `fs` must outlive the object. Errors: missing, not_regular, system.
+    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether files
+    // here can do without a name. `policy` and `fs` must outlive the object. Errors: missing, not_regular, bad_input,
+    // system.
     [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs);
 
     [[nodiscard]] Result<FreeSpace> free_space() const;
@@ -66,10 +67,19 @@ class Spool {
     // when it made its first named file.
     [[nodiscard]] std::uint64_t leftovers_removed() const { return leftovers_; }
 
+    // Files have names while they are staged.
+    [[nodiscard]] bool named() const { return named_; }
+    [[nodiscard]] int data_in() const { return data_in_.get(); }
+    [[nodiscard]] int staging() const { return staging_.get(); }
+    // From now on files are made, without a name, in data_in itself: for a sandbox in which nothing moves from one
+    // directory to another. Errors: system.
+    [[nodiscard]] Result<void> stage_in_data_in();
+
   private:
     Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging)
         : policy_(policy), fs_(fs), data_in_(std::move(data_in)), staging_(std::move(staging)),
           named_(policy.spool_staging_method == keyring::StagingMethod::named) {}
+    [[nodiscard]] Result<void> probe();
     [[nodiscard]] Result<Reservation> reserve_named();
     [[nodiscard]] Result<Published> fill_and_name(Reservation& reservation, std::string_view name,
                                                   std::span<const std::byte> content);

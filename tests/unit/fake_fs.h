@@ -85,6 +85,7 @@ class FakeFs final : public Fs {
             return Fs::link_fd(fd, to_dir, to_name);
         });
     }
+    bool can_link_fd(int fd, int to_dir) override { return !no_link_fd && Fs::can_link_fd(fd, to_dir); }
     Result<void> link_name(int from_dir, const char* from, int to_dir, const char* to) override {
         return call<void>(Op::link_name, [&]() -> Result<void> {
             if (no_link)
