@@ -99,8 +99,8 @@ Result<void> Fs::sync_directory(int dir) {
 
 namespace {
 
-// By the descriptor itself: Linux 6.10 allows that to a process without privilege, for what it has opened itself
-// and not changed its credentials since.
+// By the descriptor itself: Linux 6.10 allows that to a process without privilege, for what it has opened
+// itself and not changed its credentials since.
 [[nodiscard]] bool link_by_descriptor(int fd, int to_dir, const char* to_name) {
     return ::linkat(fd, k_empty_path, to_dir, to_name, AT_EMPTY_PATH) == 0;
 }

@@ -13,12 +13,13 @@
 
 namespace gate {
 
-// The only names that the drop path hands to the kernel for something other than a new file. A system call filter
-// cannot read a name, but it knows these by where they are, in memory that nobody can write
+// The only names that the drop path hands to the kernel for something other than a new file. A system call
+// filter cannot read a name, but it knows these by where they are, in memory that nobody can write
 // (lib/sandbox/filter.h): so always these objects, never a literal.
 extern const char k_empty_path[1]; // "": with AT_EMPTY_PATH, the descriptor itself
 extern const char k_here[2];       // "."
-// Where an unnamed file is put to be linked by its magic link, on kernels where it cannot be by its descriptor.
+// Where an unnamed file is put to be linked by its magic link, on kernels where it cannot be by its
+// descriptor.
 inline constexpr int k_link_slot = 63;
 extern const char k_link_slot_path[17]; // "/proc/self/fd/63"
 
@@ -54,8 +55,9 @@ class Fs {
     [[nodiscard]] virtual Result<void> sync_directory(int dir);
     // Gives an O_TMPFILE a name; never replaces. Errors: exists; not_found where this cannot be done.
     [[nodiscard]] virtual Result<void> link_fd(int fd, int to_dir, const char* to_name);
-    // Could link_fd() give this one a name in the directory? Asks for a name that is taken: nothing is made. Finds
-    // out which way the kernel allows, and link_fd() takes that one from then on: so, once, before a sandbox.
+    // Could link_fd() give this one a name in the directory? Asks for a name that is taken: nothing is made.
+    // Finds out which way the kernel allows, and link_fd() takes that one from then on: so, once, before a
+    // sandbox.
     [[nodiscard]] virtual bool can_link_fd(int fd, int to_dir);
     // linkat(2) of a name; never replaces. Errors: exists.
     [[nodiscard]] virtual Result<void> link_name(int from_dir, const char* from, int to_dir, const char* to);

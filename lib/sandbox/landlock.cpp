@@ -61,8 +61,7 @@ constexpr std::uint64_t k_signals = 1U << 1;           // ABI 6
 Result<void> restrict_files(int abi, std::span<const DirectoryRight> rights, Signals signals) {
     const RulesetAttributes handled = all_of(abi, signals);
     // An older kernel takes the longer structure: what it does not know is zero.
-    const Fd ruleset{
-        static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0))};
+    const Fd ruleset{static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0))};
     if (!ruleset.valid())
         return fail_errno("cannot make a Landlock rule set");
     for (const DirectoryRight& right : rights) {

@@ -43,9 +43,9 @@ struct Published {
 
 class Spool {
   public:
-    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether files
-    // here can do without a name. `policy` and `fs` must outlive the object. Errors: missing, not_regular, bad_input,
-    // system.
+    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether
+    // files here can do without a name. `policy` and `fs` must outlive the object. Errors: missing,
+    // not_regular, bad_input, system.
     [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs);
 
     [[nodiscard]] Result<FreeSpace> free_space() const;
@@ -71,8 +71,8 @@ class Spool {
     [[nodiscard]] bool named() const { return named_; }
     [[nodiscard]] int data_in() const { return data_in_.get(); }
     [[nodiscard]] int staging() const { return staging_.get(); }
-    // From now on files are made, without a name, in data_in itself: for a sandbox in which nothing moves from one
-    // directory to another. Errors: system.
+    // From now on files are made, without a name, in data_in itself: for a sandbox in which nothing moves
+    // from one directory to another. Errors: system.
     [[nodiscard]] Result<void> stage_in_data_in();
 
   private:
