@@ -58,12 +58,14 @@ ifeq ($(STATIC)$(SAN),10)
 RUNTIME := -static-libstdc++ -static-libgcc
 L_XXHASH := -l:libxxhash.a
 L_CAP    := -l:libcap.a
+L_SECCOMP := -l:libseccomp.a
 L_CRYPTO := -l:libcrypto.a
 L_EXPAT  := -l:libexpat.a
 else
 RUNTIME  :=
 L_XXHASH := -lxxhash
 L_CAP    := -lcap
+L_SECCOMP := -lseccomp
 L_CRYPTO := -lcrypto
 L_EXPAT  := -lexpat
 endif
@@ -131,7 +133,7 @@ $(O)/authkeys: $(call objs,$(AUTHKEYS_SRC)) $(call archives,audit keyring base)
 
 $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_CRYPTO) $(L_EXPAT)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 
 $(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,audit keyring base)
 	$(call say,LINK,$@)
@@ -154,7 +156,7 @@ $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto -lexpat
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto -lexpat
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

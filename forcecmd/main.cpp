@@ -3,18 +3,17 @@
 // Two processes, split before the first byte of the client is read: the front (a child) parses what the
 // client sends, the publisher (this process, whose status sshd reports) decides and creates files.
 
+#include "forcecmd/confine.h"
 #include "forcecmd/front/front.h"
 #include "forcecmd/login.h"
 #include "forcecmd/publisher/publisher.h"
 #include "lib/base/file.h"
-#include "lib/sandbox/harden.h"
 
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -35,8 +34,8 @@ int be_front(drop::Channel channel, const drop::Login& login, pid_t publisher) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != publisher) // it went before the line above
         return drop::k_exit_internal;
-    if (const auto hardened = sandbox::harden(login.policy.drop_max_file_size); !hardened)
-        return fail_start(hardened.error());
+    if (const auto confined = drop::confine_front(channel.fd(), login.policy); !confined)
+        return fail_start(confined.error());
     return drop::run_front(std::move(channel), login);
 }
 
@@ -54,14 +53,9 @@ void leave_client() {
 
 int be_publisher(drop::Channel channel, const drop::Login& login, pid_t front) {
     leave_client();
-    int status = drop::k_exit_internal;
-    if (sandbox::harden(login.policy.drop_max_file_size)) {
-        Fs fs;
-        status = drop::Publisher(std::move(channel), login, fs).serve();
-    }
-    ::kill(front, SIGKILL); // it has said goodbye, or nothing of it can be taken any more
-    ::waitpid(front, nullptr, 0);
-    return status;
+    Fs fs;
+    drop::Publisher publisher(std::move(channel), login, fs, front);
+    return publisher.confine() ? publisher.serve() : drop::k_exit_internal;
 }
 
 int run(int argc, char** argv) {

@@ -1,8 +1,9 @@
 #include "forcecmd/sealed.h"
 
+#include "lib/base/fs.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 namespace gate::drop {
 
@@ -10,7 +11,7 @@ Result<SealedContent> SealedContent::map(int fd, std::uint64_t size) {
     constexpr int k_needed = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
     const int seals = ::fcntl(fd, F_GET_SEALS);
     struct stat st {};
-    if (seals < 0 || (seals & k_needed) != k_needed || ::fstat(fd, &st) != 0)
+    if (seals < 0 || (seals & k_needed) != k_needed || !stat_fd(fd, st))
         return fail(Errc::bad_input, "the content is not sealed");
     if (static_cast<std::uint64_t>(st.st_size) != size)
         return fail(Errc::bad_input, "the content has another size than was said");

@@ -262,6 +262,21 @@ Intake::OpenFile* Intake::open_file(std::uint32_t number) {
     return number < files_.size() && files_[number] ? &*files_[number] : nullptr;
 }
 
+void Intake::add_parts(PublisherParts& parts) const {
+    if (!spool_)
+        return;
+    parts.data_in = spool_->data_in();
+    parts.staging = spool_->staging();
+    parts.named = spool_->named();
+    parts.others = ledger_->descriptors();
+    if (const auto& quarantine = ledger_->quarantine())
+        parts.quarantine = quarantine->directory();
+}
+
+Result<void> Intake::stage_in_data_in() {
+    return spool_ && !spool_->named() ? spool_->stage_in_data_in() : Result<void>{};
+}
+
 void Intake::close() {
     for (auto& file : files_) {
         if (file)

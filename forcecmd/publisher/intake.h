@@ -3,8 +3,9 @@
 #pragma once
 
 #include "forcecmd/channel.h"
-#include "forcecmd/sealed.h"
+#include "forcecmd/confine.h"
 #include "forcecmd/publisher/trail.h"
+#include "forcecmd/sealed.h"
 #include "lib/spool/admission.h"
 #include "lib/spool/keeper.h"
 #include "lib/spool/ledger.h"
@@ -31,6 +32,10 @@ class Intake {
     // Tells the audit what the last deliver or commit took. Between the answer and the next request: the
     // content is hashed for the audit alone, and that is not what a client should wait for.
     void report();
+    // What it has open and will use.
+    void add_parts(PublisherParts& parts) const;
+    // See Spool. Errors: system.
+    [[nodiscard]] Result<void> stage_in_data_in();
     // Whatever is still open is given up.
     void close();
 

@@ -4,6 +4,8 @@
 
 #include <csignal>
 #include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 
 namespace gate::drop {
 
@@ -11,6 +13,12 @@ namespace {
 
 // The front ends a session that lasts too long and says so to its client; this is for a front that does not.
 constexpr std::int64_t k_grace_ms = 5000;
+// A front reads each answer at once: one that does not would hold its publisher for ever.
+constexpr timeval k_answer_patience{.tv_sec = 5, .tv_usec = 0};
+
+// The version of Landlock that can do all that is asked of it here: before this one nothing moves between
+// directories.
+constexpr int k_whole_landlock = 2;
 
 volatile std::sig_atomic_t g_signal = 0;
 
@@ -45,20 +53,48 @@ const SignalGuard& signal_guard() {
 
 } // namespace
 
-Publisher::Publisher(Channel channel, const Login& login, Fs& fs)
-    : channel_(std::move(channel)),
+Publisher::Publisher(Channel channel, const Login& login, Fs& fs, pid_t front)
+    : login_(login), fs_(fs), front_(front), channel_(std::move(channel)),
       deadline_ms_(monotonic_ms() + std::int64_t{login.policy.drop_session_timeout} * 1000 + k_grace_ms),
       trail_(login), intake_(login.policy, login.key, fs, trail_) {
     static_cast<void>(signal_guard());
+    ::setsockopt(channel_.fd(), SOL_SOCKET, SO_SNDTIMEO, &k_answer_patience, sizeof k_answer_patience);
+}
+
+bool Publisher::confine() {
+    Result<void> staged = can_move_files() ? Result<void>{} : intake_.stage_in_data_in();
+    const Result<Protection> protection =
+        staged ? confine_publisher(parts(), login_.policy) : std::unexpected(staged.error());
+    if (!protection) {
+        end_front();
+        trail_.sandbox_unusable(protection.error());
+        return false;
+    }
+    if (protection->landlock < k_whole_landlock)
+        trail_.sandbox_weaker(static_cast<std::uint64_t>(protection->landlock));
+    return true;
+}
+
+PublisherParts Publisher::parts() const {
+    PublisherParts out;
+    out.channel = channel_.fd();
+    out.log = trail_.log();
+    out.link_slot = fs_.link_slot();
+    out.front = front_;
+    intake_.add_parts(out);
+    return out;
 }
 
 int Publisher::serve() {
     while (wait_for_request()) {
         Result<Received> received = channel_.receive_request();
+        if (!received && received.error().code != Errc::closed)
+            trail_.breach(received.error().what);
         if (!received || !handle(*received))
             break;
     }
     intake_.close();
+    end_front();
     const int status = std::max(status_.value_or(1), interrupted_ ? 1 : 0);
     trail_.summary(status, interrupted_);
     return status;
@@ -104,11 +140,29 @@ bool Publisher::handle(const Received& received) {
         status_ = request.size > 255 ? 1 : static_cast<int>(request.size);
         return false;
     }
-    return false; // no such message: the front is not ours any more
+    trail_.breach("a message that there is not"); // the front is not ours any more
+    return false;
 }
 
 bool Publisher::answer(spool::Reason reason) {
-    return channel_.send(Reply{.reason = reason}).has_value();
+    const Result<void> sent = channel_.send(Reply{.reason = reason});
+    if (!sent && sent.error().sys_errno == EAGAIN)
+        trail_.breach("answers are not read");
+    return sent.has_value();
+}
+
+// It has said goodbye, or nothing of it can be taken any more.
+void Publisher::end_front() {
+    int status = 0;
+    ::kill(front_, SIGKILL);
+    if (::waitpid(front_, &status, 0) != front_ || !WIFSIGNALED(status))
+        return;
+    // By hand, or by this process. Everything else is a bug, or somebody who looks for one.
+    const int number = WTERMSIG(status);
+    if (number == SIGSYS)
+        trail_.breach("a system call outside its filter", number);
+    else if (number != SIGKILL && number != SIGTERM && number != SIGINT && number != SIGHUP)
+        trail_.breach("a crash", number);
 }
 
 // What comes after the answer keeps no client waiting: the hash for the audit, and room for the next file.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "forcecmd/channel.h"
+#include "forcecmd/confine.h"
 #include "forcecmd/publisher/intake.h"
 #include "forcecmd/publisher/trail.h"
 
@@ -12,10 +13,15 @@ namespace gate::drop {
 
 class Publisher {
   public:
-    // `login` and `fs` must outlive the object.
-    Publisher(Channel channel, const Login& login, Fs& fs);
+    // Opens all that it will need. `login` and `fs` must outlive the object; `front` is the other process, a
+    // child.
+    Publisher(Channel channel, const Login& login, Fs& fs, pid_t front);
 
-    // Serves until the front is gone, says goodbye, or a signal came. Returns the session's exit status.
+    // Gives up everything else for good (confine.h), and tells the audit how much of that this kernel can do.
+    // False: it could not be done, the audit was told, and the front has been ended.
+    [[nodiscard]] bool confine();
+    // Serves until the front is gone, says goodbye, breaks the protocol, or a signal came. Ends the front.
+    // Returns the session's exit status.
     [[nodiscard]] int serve();
 
   private:
@@ -25,7 +31,12 @@ class Publisher {
     [[nodiscard]] bool answer(spool::Reason reason);
     [[nodiscard]] bool finish(spool::Reason reason);
     void grant();
+    void end_front();
+    [[nodiscard]] PublisherParts parts() const;
 
+    const Login& login_;
+    Fs& fs_;
+    const pid_t front_;
     Channel channel_;
     const std::int64_t deadline_ms_; // monotonic
     Trail trail_;

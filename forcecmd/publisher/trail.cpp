@@ -182,6 +182,32 @@ void Trail::memory_unusable(std::string_view part, const Error& cause) {
     transport_.send(std::move(out));
 }
 
+void Trail::sandbox_weaker(std::uint64_t landlock) {
+    Line out = line(Event::sandbox_weaker);
+    out.number("landlock", landlock)
+        .text("cause", landlock == 0 ? "the kernel has no Landlock, or it is turned off"
+                                     : "this Landlock lets no file move between directories");
+    transport_.send(std::move(out));
+}
+
+void Trail::sandbox_unusable(const Error& cause) {
+    Line out = line(Event::session_refused);
+    out.text("reason", "sandbox.unusable")
+        .text("why", cause.what)
+        .text("remedy", "see whether something on this machine takes seccomp or Landlock away from a login");
+    if (cause.sys_errno != 0)
+        out.text("errno", ::strerrordesc_np(cause.sys_errno));
+    transport_.send(std::move(out));
+}
+
+void Trail::breach(std::string_view what, int number) {
+    Line out = line(Event::sandbox_breach);
+    out.text("process", "front").text("what", what);
+    if (number != 0)
+        out.text("signal", ::sigabbrev_np(number));
+    transport_.send(std::move(out));
+}
+
 void Trail::summary(int status, bool interrupted) {
     Line out = line(Event::session_summary);
     out.number("accepted", accepted_)

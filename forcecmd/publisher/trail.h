@@ -41,6 +41,15 @@ class Trail {
     void spool_unusable(const Error& cause);
     // Something that a session shares with others cannot be used.
     void memory_unusable(std::string_view part, const Error& cause);
+    // The kernel lacks a part of the sandbox: which Landlock (its ABI) it has.
+    void sandbox_weaker(std::uint64_t landlock);
+    // The sandbox cannot be set up: nothing was read from the client.
+    void sandbox_unusable(const Error& cause);
+    // The front did what it never does: it may have been taken over. `number` is the signal it died of, if it
+    // did.
+    void breach(std::string_view what, int number = 0);
+    // The descriptor of the way to the logger; -1 without one.
+    [[nodiscard]] int log() const { return transport_.fd(); }
     void leftovers_removed(std::uint64_t count) { leftovers_ = count; }
     void summary(int status, bool interrupted);
 

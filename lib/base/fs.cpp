@@ -1,15 +1,20 @@
 #include "lib/base/fs.h"
 
-#include <array>
-#include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace gate {
+
+const char k_empty_path[1] = "";
+const char k_here[2] = ".";
+const char k_link_slot_path[17] = "/proc/self/fd/63";
+
+bool stat_fd(int fd, struct stat& st) {
+    return ::fstatat(fd, k_empty_path, &st, AT_EMPTY_PATH) == 0;
+}
 
 namespace {
 
@@ -24,7 +29,7 @@ namespace {
 } // namespace
 
 Result<Fd> Fs::open_tmpfile(int dir, mode_t mode) {
-    Fd fd{::openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode)};
+    Fd fd{::openat(dir, k_here, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode)};
     if (!fd.valid() && is_unsupported(errno))
         return fail(Errc::not_found, "no unnamed files here", errno);
     if (!fd.valid())
@@ -92,26 +97,39 @@ Result<void> Fs::sync_directory(int dir) {
     return {};
 }
 
+namespace {
+
+// By the descriptor itself: Linux 6.10 allows that to a process without privilege, for what it has opened
+// itself and not changed its credentials since.
+[[nodiscard]] bool link_by_descriptor(int fd, int to_dir, const char* to_name) {
+    return ::linkat(fd, k_empty_path, to_dir, to_name, AT_EMPTY_PATH) == 0;
+}
+
+[[nodiscard]] bool link_by_slot(int fd, int to_dir, const char* to_name) {
+    return ::dup3(fd, k_link_slot, O_CLOEXEC) == k_link_slot &&
+           ::linkat(AT_FDCWD, k_link_slot_path, to_dir, to_name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+} // namespace
+
 Result<void> Fs::link_fd(int fd, int to_dir, const char* to_name) {
-    // By the descriptor itself where the kernel allows that to a process without privilege (Linux 6.10),
-    // else by its magic link in /proc.
-    if (::linkat(fd, "", to_dir, to_name, AT_EMPTY_PATH) == 0)
+    if (slot_.valid() ? link_by_slot(fd, to_dir, to_name) : link_by_descriptor(fd, to_dir, to_name))
         return {};
-    if (errno == EEXIST)
-        return fail_naming("cannot name the file");
-    std::array<char, 32> path{"/proc/self/fd/"};
-    const std::size_t prefix = std::strlen(path.data());
-    *std::to_chars(path.data() + prefix, path.data() + path.size() - 1, fd).ptr = '\0';
-    if (::linkat(AT_FDCWD, path.data(), to_dir, to_name, AT_SYMLINK_FOLLOW) == 0)
-        return {};
-    if (errno == ENOENT || errno == EXDEV) // no /proc, or an unnamed file that cannot be named
+    if (errno == ENOENT || errno == EXDEV) // no /proc, an old kernel, or an unnamed file that cannot be named
         return fail(Errc::not_found, "an unnamed file cannot be given a name here", errno);
     return fail_naming("cannot name the file");
 }
 
 bool Fs::can_link_fd(int fd, int to_dir) {
-    const Result<void> linked = Fs::link_fd(fd, to_dir, ".");
-    return !linked && linked.error().code == Errc::exists;
+    // A name that is taken, always: EEXIST comes after everything else was found good.
+    if (!slot_.valid() && !link_by_descriptor(fd, to_dir, k_here) && errno == EEXIST)
+        return true;
+    if (!slot_.valid()) {
+        slot_.reset(::fcntl(to_dir, F_DUPFD_CLOEXEC, k_link_slot));
+        if (slot_.get() != k_link_slot)
+            slot_.reset();
+    }
+    return slot_.valid() && !link_by_slot(fd, to_dir, k_here) && errno == EEXIST;
 }
 
 Result<void> Fs::link_name(int from_dir, const char* from, int to_dir, const char* to) {

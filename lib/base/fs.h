@@ -8,9 +8,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 namespace gate {
+
+// The only names that the drop path hands to the kernel for something other than a new file. A system call
+// filter cannot read a name, but it knows these by where they are, in memory that nobody can write
+// (lib/sandbox/filter.h): so always these objects, never a literal.
+extern const char k_empty_path[1]; // "": with AT_EMPTY_PATH, the descriptor itself
+extern const char k_here[2];       // "."
+// Where an unnamed file is put to be linked by its magic link, on kernels where it cannot be by its
+// descriptor.
+inline constexpr int k_link_slot = 63;
+extern const char k_link_slot_path[17]; // "/proc/self/fd/63"
+
+// fstat(2), by the one name that a filter lets through. False: errno says why.
+[[nodiscard]] bool stat_fd(int fd, struct stat& st);
 
 struct FreeSpace {
     std::uint64_t available; // bytes an unprivileged process may still use
@@ -42,6 +56,8 @@ class Fs {
     // Gives an O_TMPFILE a name; never replaces. Errors: exists; not_found where this cannot be done.
     [[nodiscard]] virtual Result<void> link_fd(int fd, int to_dir, const char* to_name);
     // Could link_fd() give this one a name in the directory? Asks for a name that is taken: nothing is made.
+    // Finds out which way the kernel allows, and link_fd() takes that one from then on: so, once, before a
+    // sandbox.
     [[nodiscard]] virtual bool can_link_fd(int fd, int to_dir);
     // linkat(2) of a name; never replaces. Errors: exists.
     [[nodiscard]] virtual Result<void> link_name(int from_dir, const char* from, int to_dir, const char* to);
@@ -49,6 +65,12 @@ class Fs {
     [[nodiscard]] virtual Result<void> rename_new(int from_dir, const char* from, int to_dir, const char* to);
     [[nodiscard]] virtual Result<void> unlink(int dir, const char* name);
     [[nodiscard]] virtual Result<FreeSpace> free_space(int dir);
+
+    // The descriptor that link_fd() puts unnamed files at; -1: it links them by their own.
+    [[nodiscard]] int link_slot() const { return slot_.get(); }
+
+  private:
+    Fd slot_; // holds k_link_slot, so that nothing else gets it
 };
 
 } // namespace gate

@@ -6,12 +6,23 @@
 #include "lib/base/result.h"
 
 #include <cstdint>
+#include <vector>
 
 namespace gate::sandbox {
 
-// no_new_privs, dumpable 0, empty capability sets (effective, permitted, inheritable, ambient), no core, no
-// further process, no file over `max_file_size` bytes; SIGPIPE and SIGXFSZ are ignored, so that the calls
-// fail instead. Any error means: do not go on. Errors: system.
-[[nodiscard]] Result<void> harden(std::uint64_t max_file_size);
+struct Limits {
+    std::uint64_t file_size; // bytes
+    std::uint64_t files;     // descriptors
+    std::uint64_t data;      // bytes of memory that is its own
+    std::uint64_t memory;    // bytes of address space
+};
+
+// no_new_privs, dumpable 0, empty capability sets (effective, permitted, inheritable, ambient), the limits,
+// no core, no locked memory, no further process; SIGPIPE and SIGXFSZ are ignored, so that the calls fail
+// instead. Any error means: do not go on. Errors: system.
+[[nodiscard]] Result<void> harden(const Limits& limits);
+
+// Every other descriptor is closed, those of a parent that forgot O_CLOEXEC included. Errors: system.
+[[nodiscard]] Result<void> close_all_but(std::vector<int> keep);
 
 } // namespace gate::sandbox

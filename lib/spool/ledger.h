@@ -39,6 +39,7 @@ class Ledger {
     [[nodiscard]] Memory& memory() { return memory_; }
     [[nodiscard]] Backlog& backlog() { return backlog_; }
     [[nodiscard]] Result<Quarantine>& quarantine() { return quarantine_; }
+    [[nodiscard]] const Result<Quarantine>& quarantine() const { return quarantine_; }
     // Descriptors that are read and written after this: none but these.
     [[nodiscard]] std::vector<int> descriptors() const;
 

@@ -115,11 +115,17 @@ Result<void> Quarantine::take(Spool& spool, Reservation& packet, const std::stri
     const std::uint64_t bytes = charged(content.size()) + charged(sidecar.size());
     GATE_CHECK(charge(bytes));
     const auto put = [&]() -> Result<void> {
-        GATE_TRY(Reservation why, spool.reserve(sidecar.size()));
+        GATE_TRY(Reservation why, spool.reserve_for(directory_.get(), sidecar.size()));
         GATE_CHECK(spool.fill(why, std::as_bytes(std::span(sidecar))));
         GATE_CHECK(spool.put_away(why, directory_.get(), id + std::string(k_sidecar_suffix)));
-        GATE_CHECK(spool.fill(packet, content));
-        return spool.put_away(packet, directory_.get(), id + std::string(k_packet_suffix));
+        const auto put_packet = [&](Reservation& into) -> Result<void> {
+            GATE_CHECK(spool.fill(into, content));
+            return spool.put_away(into, directory_.get(), id + std::string(k_packet_suffix));
+        };
+        if (spool.moves_files())
+            return put_packet(packet);
+        GATE_TRY(Reservation here, spool.reserve_for(directory_.get(), content.size()));
+        return put_packet(here);
     };
     Result<void> done = put();
     if (!done)

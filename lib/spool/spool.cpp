@@ -74,16 +74,25 @@ Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
 }
 
 Result<void> Spool::probe() {
-    if (named_)
-        return {};
-    Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
-    if (fd && fs_.can_link_fd(fd->get(), data_in_.get()))
-        spare_ = std::move(*fd);
-    else if (fd || fd.error().code == Errc::not_found)
-        named_ = true;
-    // A full disk is told by the first reservation, when somebody listens.
-    else if (fd.error().code != Errc::no_space)
-        return std::unexpected(fd.error());
+    if (!named_) {
+        // Not kept for the first reservation: a kernel that links by descriptor refuses one whose process has
+        // changed its credentials since, as every part of a sandbox does.
+        const Result<Fd> fd = fs_.open_tmpfile(staging_.get(), policy_.spool_mode);
+        if (fd ? !fs_.can_link_fd(fd->get(), data_in_.get()) : fd.error().code == Errc::not_found)
+            named_ = true;
+        // A full disk is told by the first reservation, when somebody listens.
+        else if (!fd && fd.error().code != Errc::no_space)
+            return std::unexpected(fd.error());
+    }
+    return {};
+}
+
+Result<void> Spool::stage_in_data_in() {
+    Fd again{::fcntl(data_in_.get(), F_DUPFD_CLOEXEC, 0)};
+    if (!again.valid())
+        return fail_errno("cannot open data_in once more");
+    staging_ = std::move(again);
+    moves_ = false;
     return {};
 }
 
@@ -91,10 +100,8 @@ Result<FreeSpace> Spool::free_space() const {
     return fs_.free_space(data_in_.get());
 }
 
-Result<Reservation> Spool::reserve_unnamed() {
-    if (spare_.valid())
-        return Reservation(fs_, staging_.get(), std::move(spare_), {});
-    GATE_TRY(Fd fd, fs_.open_tmpfile(staging_.get(), policy_.spool_mode));
+Result<Reservation> Spool::reserve_unnamed(int directory) {
+    GATE_TRY(Fd fd, fs_.open_tmpfile(directory, policy_.spool_mode));
     return Reservation(fs_, staging_.get(), std::move(fd), {});
 }
 
@@ -115,14 +122,25 @@ Result<Reservation> Spool::reserve_named() {
         Reservation made(fs_, staging_.get(), std::move(*fd), std::move(name));
         const bool locked = ::flock(made.fd_.get(), LOCK_EX | LOCK_NB) == 0;
         struct stat st {};
-        const bool swept = ::fstat(made.fd_.get(), &st) == 0 && st.st_nlink == 0;
+        const bool swept = stat_fd(made.fd_.get(), st) && st.st_nlink == 0;
         if ((locked && !swept) || attempt >= k_name_tries)
             return made;
     }
 }
 
 Result<Reservation> Spool::reserve(std::optional<std::uint64_t> size) {
-    GATE_TRY(Reservation made, named_ ? reserve_named() : reserve_unnamed());
+    GATE_TRY(Reservation made, named_ ? reserve_named() : reserve_unnamed(staging_.get()));
+    return prepare(std::move(made), size);
+}
+
+Result<Reservation> Spool::reserve_for(int directory, std::uint64_t size) {
+    if (moves_)
+        return reserve(size);
+    GATE_TRY(Reservation made, reserve_unnamed(directory));
+    return prepare(std::move(made), size);
+}
+
+Result<Reservation> Spool::prepare(Reservation made, std::optional<std::uint64_t> size) {
     // By fchmod, not only by open: a umask or a default ACL of the directory must not change it.
     GATE_CHECK(fs_.set_mode(made.fd_.get(), policy_.spool_mode));
     if (policy_.spool_gid != keyring::k_inherit_group)
@@ -157,7 +175,7 @@ Result<void> Spool::link(Reservation& r, int directory, const char* name) {
     const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), directory, name);
     // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
     struct stat st {};
-    if (!linked && ::fstat(r.fd_.get(), &st) == 0 && st.st_nlink == 2)
+    if (!linked && stat_fd(r.fd_.get(), st) && st.st_nlink == 2)
         return {};
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation

@@ -53,6 +53,8 @@ class Spool {
 
     // A new file with room for `size` bytes, if the size is known. Errors: no_space, system.
     [[nodiscard]] Result<Reservation> reserve(std::optional<std::uint64_t> size);
+    // The same, to be put away into that directory.
+    [[nodiscard]] Result<Reservation> reserve_for(int directory, std::uint64_t size);
 
     // The steps of a drop, in this order. What a reservation holds is given back when it is destroyed.
     //
@@ -77,13 +79,18 @@ class Spool {
     [[nodiscard]] bool named() const { return named_; }
     [[nodiscard]] int data_in() const { return data_in_.get(); }
     [[nodiscard]] int staging() const { return staging_.get(); }
+    // From now on files are made, without a name, in the directory that they are for: for a sandbox in which
+    // nothing moves from one directory to another. Errors: system.
+    [[nodiscard]] Result<void> stage_in_data_in();
+    [[nodiscard]] bool moves_files() const { return moves_; }
 
   private:
     Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging)
         : policy_(policy), fs_(fs), data_in_(std::move(data_in)), staging_(std::move(staging)),
           named_(policy.spool_staging_method == keyring::StagingMethod::named) {}
     [[nodiscard]] Result<void> probe();
-    [[nodiscard]] Result<Reservation> reserve_unnamed();
+    [[nodiscard]] Result<Reservation> reserve_unnamed(int directory);
+    [[nodiscard]] Result<Reservation> prepare(Reservation made, std::optional<std::uint64_t> size);
     [[nodiscard]] Result<Reservation> reserve_named();
     [[nodiscard]] Result<void> link(Reservation& reservation, int directory, const char* name);
     [[nodiscard]] std::uint64_t remove_leftovers();
@@ -93,7 +100,7 @@ class Spool {
     Fd data_in_;
     Fd staging_;
     bool named_;
-    Fd spare_; // made by probe(): the first reservation
+    bool moves_ = true;
     std::uint64_t leftovers_ = 0;
 };
 

@@ -1,0 +1,34 @@
+// Which system calls the two processes of drop may still make, and with what: seccomp filters, made by
+// libseccomp. Whatever is not here ends the process with SIGSYS, and so does any call of another
+// architecture.
+//
+// A filter sees numbers, no memory. So that a name can be told all the same, those that name no new file are
+// constants (lib/base/fs.h) known by their address: their page can be neither written, unmapped nor moved by
+// a process that this filter holds. The name of a new file cannot be told: whoever may publish may choose it.
+// Landlock keeps such a name in the directories that are granted, the owner of data_in's sub-directories
+// keeps it out of those (SECURITY.md).
+#pragma once
+
+#include "lib/base/result.h"
+
+#include <span>
+#include <sys/types.h>
+
+namespace gate::sandbox {
+
+// What parses: reads descriptor 0, writes 1 and 2, speaks on the channel, stages in memory.
+[[nodiscard]] Result<void> filter_front(int channel);
+
+struct PublisherCalls {
+    int channel = -1;             // recvmsg, sendmsg
+    int log = -1;                 // sendto: to any address, as that is a pointer
+    std::span<const int> staging; // where files are made
+    std::span<const int> targets; // where they get their names
+    bool named = false;           // staged files have names: made, linked or renamed, and removed by them
+    int link_slot = -1;           // Fs::link_slot()
+    pid_t front = -1;             // may be killed and waited for
+};
+// What publishes. Every descriptor that is open can be written, read at an offset, locked and synced.
+[[nodiscard]] Result<void> filter_publisher(const PublisherCalls& calls);
+
+} // namespace gate::sandbox
