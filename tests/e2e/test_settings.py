@@ -1,0 +1,349 @@
+"""Every setting of gate.toml, each with what it changes for a real delivery. The last test holds this file against the
+shipped gate.toml: a setting without a test fails there."""
+
+import contextlib
+import grp
+import os
+import pathlib
+import pwd
+import re
+import stat
+import subprocess
+import time
+
+import pytest
+from world import DATA_IN, QUARANTINE, SPOOL, STAGING, TREE, policy, run
+
+TESTED = set()
+
+
+def shows(*settings):
+    """Marks a test as the one that shows the effect of these settings."""
+    TESTED.update(settings)
+    return lambda test: test
+
+
+def refused(world, client, path, reason, options=("-O",), **kwargs):
+    mark = world.mark()
+    done = client.scp(path, options=list(options), **kwargs)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert world.events_since(mark, "drop.refused", reason=reason), world.audit()[mark:]
+
+
+# --- account ----------------------------------------------------------------------------------------------------------
+
+@shows("account.user")
+def test_account_user(world, gate, packet):
+    assert gate.scp(packet("test.1.data")).returncode == 0
+    with policy(world, account={"user": "stocka", "group": "stocka", "shells": ["/bin/bash"]}):
+        assert gate.scp(packet("test.2.data")).returncode == 255     # no key is served for another account
+    assert list(world.delivered()) == ["test.1.data"]
+
+
+@shows("account.group", "account.shells")
+def test_account_group_and_shells_are_looked_at_by_publish(world):
+    assert world.gate("publish").stderr == ""
+    with policy(world, account={"shells": ["/usr/sbin/nologin"]}):
+        assert "/usr/libexec/pandora-gate/drop" in world.gate("publish").stderr
+    with policy(world, account={"group": "daemon"}):
+        assert "daemon" in world.gate("publish").stderr
+        assert grp.getgrgid(os.stat(QUARANTINE).st_gid).gr_name == "daemon"
+    assert grp.getgrgid(os.stat(QUARANTINE).st_gid).gr_name == "pandora"
+
+
+# --- spool ------------------------------------------------------------------------------------------------------------
+
+@shows("spool.directory", "spool.staging", "spool.quarantine")
+def test_spool_directories(world, gate, packet, tmp_path):
+    for name in ("in", "staged"):
+        run("install", "-d", "-o", "pandora", "-g", "pandora", "-m", "2770", SPOOL / "elsewhere" / name)
+    other = SPOOL / "elsewhere"
+    with policy(world, spool={"directory": str(other / "in"), "staging": str(other / "staged"), "quarantine": str(other / "bad"),
+                              "staging_method": "named"}):
+        assert stat.S_IMODE(os.stat(other / "bad").st_mode) == 0o1730       # publish makes it
+        assert gate.scp(packet("test.1.data"), to=other / "in").returncode == 0
+        bad = tmp_path / "test.2.data"
+        bad.write_bytes(b"<!DOCTYPE agent_data><agent_data agent_name='test'/>")
+        assert gate.scp(bad, to=other / "in").returncode == 0
+        os.chmod(other / "staged", 0o500)
+        os.chown(other / "staged", 0, 0)
+        assert gate.scp(packet("test.3.data", 4000), to=other / "in").returncode == 1
+    assert [p.name for p in (other / "in").iterdir()] == ["test.1.data"]
+    assert len(list((other / "bad").iterdir())) == 2
+    assert world.delivered() == {} and list(QUARANTINE.iterdir()) == []
+    run("rm", "-r", other)
+
+
+@shows("spool.mode", "spool.group")
+def test_mode_and_group(world, gate, packet):
+    assert gate.scp(packet("test.1.data")).returncode == 0
+    info = os.stat(DATA_IN / "test.1.data")
+    assert stat.S_IMODE(info.st_mode) == 0o660 and grp.getgrgid(info.st_gid).gr_name == "www-data"
+    with policy(world, spool={"mode": "0640", "group": "pandora"}):
+        path = packet("test.2.data", 4000)
+        path.chmod(0o777)
+        os.utime(path, (1, 1))
+        assert gate.scp(path, options=["-O", "-p"]).returncode == 0
+    info = os.stat(DATA_IN / "test.2.data")
+    assert stat.S_IMODE(info.st_mode) == 0o640 and grp.getgrgid(info.st_gid).gr_name == "pandora"
+    assert abs(info.st_mtime - time.time()) < 60        # the client's time is nobody's business
+
+
+SYNCS = {"full": {"fdatasync": 1, "fsync": 1}, "file": {"fdatasync": 1, "fsync": 0}, "none": {"fdatasync": 0, "fsync": 0}}
+
+
+@shows("spool.durability")
+@pytest.mark.parametrize("durability", SYNCS)
+def test_durability(world, gate, packet, durability):
+    """What drop asks of the kernel for one packet; what that is worth is test_power_cut's business."""
+    with policy(world, spool={"durability": durability}):
+        log = world.dir / f"trace-{durability}"
+        path = packet("test.1.data")
+        content = path.read_bytes()
+        kind, blob = pathlib.Path(f"{world.key}.pub").read_text().split()[:2]
+        auth = world.dir / "auth-info"
+        auth.write_text(f"publickey {kind} {blob}\n")
+        os.chown(auth, pwd.getpwnam("pandora").pw_uid, 0)
+        done = subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", "trace=fsync,fdatasync", "-u", "pandora", "env", "-i",
+                               f"SSH_USER_AUTH={auth}", "SSH_CONNECTION=127.0.0.1 1 127.0.0.1 2",
+                               f"SSH_ORIGINAL_COMMAND=scp -t {DATA_IN}", "/usr/libexec/pandora-gate/drop", "-c",
+                               "/usr/libexec/pandora-gate/drop"],
+                              input=b"C0644 %d test.1.data\n%s\0" % (len(content), content), capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        auth.unlink()
+    text = log.read_text()
+    assert {call: len(re.findall(rf"\b{call}\(", text)) for call in ("fdatasync", "fsync")} == SYNCS[durability]
+    assert list(world.delivered()) == ["test.1.data"]
+
+
+@shows("spool.staging_method")
+def test_staging_method(world, gate):
+    """A named file can be seen while it comes, a nameless one cannot."""
+    from test_whole import HalfSent
+    for method, seen in (("automatic", 0), ("named", 1)):
+        with policy(world, spool={"staging_method": method}), HalfSent(gate, "test.1.data") as half:
+            assert half.acks == b"\0\0"
+            assert len(list(STAGING.iterdir())) == seen
+
+
+@shows("spool.min_free", "spool.min_free_percent")
+def test_min_free(world, gate, packet):
+    free = os.statvfs(SPOOL)
+    more = free.f_bavail * free.f_frsize + 10_000_000
+    with policy(world, spool={"min_free": min(more, 2**40)}):
+        refused(world, gate, packet("test.1.data"), "space.free")
+    used = 100 - 100 * free.f_bavail // free.f_blocks
+    if used < 50:
+        run("fallocate", "-l", str(free.f_frsize * free.f_blocks * (52 - used) // 100), SPOOL / "filler")
+    try:
+        with policy(world, spool={"min_free": 0, "min_free_percent": 50}):
+            refused(world, gate, packet("test.2.data"), "space.free")
+    finally:
+        (SPOOL / "filler").unlink(missing_ok=True)
+    with policy(world, spool={"min_free": 0, "min_free_percent": 0}):
+        assert gate.scp(packet("test.3.data")).returncode == 0
+
+
+@shows("spool.max_backlog")
+def test_max_backlog(world, gate, packet):
+    with policy(world, spool={"max_backlog": 1}):
+        (DATA_IN / "old.1.data").write_text("x")
+        world.forget()
+        refused(world, gate, packet("test.1.data"), "spool.backlog")
+        (DATA_IN / "old.1.data").unlink()
+        world.forget()
+        assert gate.scp(packet("test.1.data")).returncode == 0
+
+
+@shows("spool.resend_window")
+def test_resend_window(world, gate, packet):
+    path = packet("test.1.data")
+    assert gate.scp(path).returncode == 0 and gate.scp(path).returncode == 0
+    assert len(world.delivered()) == 1
+    with policy(world, spool={"resend_window": 0}):
+        assert gate.scp(path).returncode == 0
+    assert len(world.delivered()) == 2
+
+
+# --- drop -------------------------------------------------------------------------------------------------------------
+
+@shows("drop.max_file_size")
+def test_max_file_size(world, gate, packet):
+    with policy(world, drop={"max_file_size": 5000}):
+        assert gate.scp(packet("test.1.data", 5000)).returncode == 0
+        refused(world, gate, packet("test.2.data", 5001), "size.file")
+    with policy(world, drop={"max_file_size": "64 MiB"}, quota={"bytes": "1 GB"}):
+        assert gate.scp(packet("test.3.data", 60_000_000)).returncode == 0
+    assert len(world.delivered()["test.3.data"]) == 60_000_000
+
+
+@shows("drop.session_files", "drop.session_bytes")
+def test_session_limits(world, gate, packet):
+    files = [packet(f"test.{n}.data", 3000 + n) for n in range(4)]
+    with policy(world, drop={"session_files": 2}):
+        done = gate.scp(*files, options=["-O"])
+        assert done.returncode == 1 and "too many files" in done.stderr
+        assert len(world.delivered()) == 2
+        assert gate.scp(*files[2:], options=["-O"]).returncode == 0     # in another session
+    files = [packet(f"test.{n}.data", 3000 + n) for n in range(10, 14)]
+    with policy(world, drop={"max_file_size": 4000, "session_bytes": 7000}):
+        done = gate.scp(*files, options=["-O"])
+        assert done.returncode == 1 and "too many bytes" in done.stderr
+        assert len(world.delivered()) == 6
+
+
+@shows("drop.idle_timeout", "drop.session_timeout")
+def test_timeouts(world, gate):
+    from test_whole import HalfSent
+    for settings, text in (({"idle_timeout": "1s"}, b"idle_timeout"), ({"idle_timeout": "30s", "session_timeout": "1s"}, b"session_timeout")):
+        with policy(world, drop=settings), HalfSent(gate, "test.1.data") as half:
+            assert half.process.wait(10) == 1
+            assert text in half.process.stdout.read()
+
+
+@shows("drop.recursive")
+@pytest.mark.parametrize("options", [["-O"], []], ids=["legacy", "sftp"])
+def test_recursive(world, gate, packet, tmp_path, options):
+    (tmp_path / "dir/deeper").mkdir(parents=True)
+    for name, at in (("test.1.data", "dir"), ("test.2.data", "dir/deeper")):
+        packet(name).rename(tmp_path / at / name)
+    assert gate.scp(tmp_path / "dir", options=[*options, "-r"]).returncode == 1
+    assert world.delivered() == {}
+    with policy(world, drop={"recursive": "flatten"}):
+        done = gate.scp(tmp_path / "dir", options=[*options, "-r"])
+        assert done.returncode == 0, done.stderr
+    assert sorted(world.delivered()) == ["test.1.data", "test.2.data"]
+    assert not (DATA_IN / "dir").exists()
+
+
+# --- quota, content, quarantine, binding ------------------------------------------------------------------------------
+
+@shows("quota.files", "quota.bytes", "quota.window")
+def test_quotas(world, gate, packet):
+    with policy(world, quota={"files": 1, "window": "1s"}):
+        assert gate.scp(packet("test.1.data")).returncode == 0
+        refused(world, gate, packet("test.2.data", 4000), "quota.files")
+        time.sleep(1.1)
+        assert gate.scp(packet("test.2.data", 4000)).returncode == 0
+    world.clear()
+    with policy(world, drop={"max_file_size": 10_000, "session_bytes": 10_000}, quota={"bytes": 10_000}):
+        assert gate.scp(packet("test.3.data", 8000)).returncode == 0
+        refused(world, gate, packet("test.4.data", 4000), "quota.bytes")
+
+
+@shows("content.check")
+def test_content_check(world, gate, tmp_path):
+    path = tmp_path / "test.1.data"
+    path.write_bytes(b"<!DOCTYPE agent_data><agent_data agent_name='test'/>")
+    assert gate.scp(path).returncode == 0
+    assert world.delivered() == {}
+    world.clear()
+    with policy(world, content={"check": False}):
+        assert gate.scp(path).returncode == 0
+    assert list(world.delivered()) == ["test.1.data"]
+
+
+@shows("quarantine.max_size", "quarantine.max_age")
+def test_quarantine_bounds(world, gate, tmp_path):
+    path = tmp_path / "test.1.data"
+    with policy(world, drop={"max_file_size": 4000, "session_bytes": 10_000}, quota={"bytes": 1_000_000},
+                quarantine={"max_size": "10 kB", "max_age": "1s"}):
+        path.write_bytes(b"<!DOCTYPE agent_data><agent_data agent_name='test'/>")
+        assert gate.scp(path).returncode == 0
+        path.write_bytes(path.read_bytes() + b" ")
+        refused(world, gate, path, "quarantine.full")
+        time.sleep(1.1)
+        world.gate("publish")       # purges what is too old
+        assert list(QUARANTINE.iterdir()) == []
+        assert gate.scp(path).returncode == 0
+
+
+@shows("binding.default", "binding.unbound_keys")
+def test_binding(world, gate, packet):
+    stranger = packet("stranger.1.data", agent="stranger")
+    refused(world, gate, stranger, "agent.name")
+    with policy(world, binding={"default": "observe"}):
+        assert gate.scp(stranger).returncode == 0
+    key = world.new_key("settings-unbound")
+    key_id = world.gate("keys", "add", f"{key}.pub").stdout.split()[1]
+    assert world.client(key).scp(packet("any.1.data", agent="any")).returncode == 0
+    with policy(world, binding={"unbound_keys": "refuse"}):
+        refused(world, world.client(key), packet("any.2.data", 4000, agent="any"), "agent.unbound")
+        other = world.new_key("settings-unbound-2")
+        assert world.gate("keys", "add", f"{other}.pub", check=False).returncode != 0
+    world.gate("keys", "revoke", key_id, "--reason", "end of the test")
+
+
+# --- keys, audit ------------------------------------------------------------------------------------------------------
+
+@shows("keys.min_rsa_bits", "keys.types")
+def test_keys(world):
+    rsa = world.new_key("settings-rsa", "rsa")      # 3072 bits
+    with policy(world, keys={"min_rsa_bits": 4096}):
+        done = world.gate("keys", "add", f"{rsa}.pub", "--agent", "rsa", check=False)
+        assert done.returncode == 65 and "4096" in done.stderr
+    with policy(world, keys={"types": ["ed25519"]}):
+        assert world.gate("keys", "add", f"{rsa}.pub", "--agent", "rsa", check=False).returncode == 65
+    key_id = world.gate("keys", "add", f"{rsa}.pub", "--agent", "rsa").stdout.split()[1]
+    with policy(world, keys={"types": ["ed25519"]}):
+        assert "1 " in world.gate("publish").stderr         # it goes on being served, and is remarked on
+    world.gate("keys", "revoke", key_id, "--reason", "end of the test")
+
+
+@contextlib.contextmanager
+def without_logger(world):
+    world.stop_rsyslog()
+    try:
+        yield
+    finally:
+        world.start_rsyslog()
+
+
+@shows("audit.mode")
+def test_audit_mode(world, gate, packet):
+    with without_logger(world):
+        assert gate.scp(packet("test.1.data")).returncode == 0
+    with policy(world, audit={"mode": "required"}):
+        mark = world.mark()
+        assert gate.scp(packet("test.2.data", 4000)).returncode == 0
+        assert world.events_since(mark, "drop.begun", file="test.2.data")
+        with without_logger(world):
+            done = gate.scp(packet("test.3.data", 5000), options=["-O"])
+            assert done.returncode == 1 and "logger" in done.stderr
+        assert gate.scp(packet("test.3.data", 5000)).returncode == 0
+    assert sorted(world.delivered()) == ["test.1.data", "test.2.data", "test.3.data"]
+
+
+@shows("audit.key_served")
+def test_audit_key_served(world, gate, packet):
+    mark = world.mark()
+    assert gate.scp(packet("test.1.data")).returncode == 0
+    world.events_since(mark, "session.closed")
+    assert world.events_since(mark, "key.served", count=0) == []
+    with policy(world, audit={"key_served": True}):
+        assert gate.scp(packet("test.2.data", 4000)).returncode == 0
+    assert world.events_since(mark, "key.served")
+
+
+@shows("audit.repeat_window")
+def test_audit_repeat_window(world, gate, packet):
+    stranger = packet("stranger.1.data", agent="stranger")
+    for settings, expected in (({}, 1), ({"repeat_window": 0}, 3)):
+        world.forget()
+        with policy(world, audit=settings):
+            mark = world.mark()
+            for _ in range(3):
+                gate.scp(stranger)
+            world.events_since(mark, "session.summary", count=3)
+            assert len(world.events_since(mark, "drop.refused", count=expected)) == expected
+
+
+def test_every_setting_of_the_shipped_file_is_tested():
+    section, found = "", set()
+    for line in (TREE / "conf/gate.toml").read_text().splitlines():
+        if match := re.fullmatch(r"\[(\w+)\]", line):
+            section = match[1]
+        elif match := re.match(r"#?(\w+) = ", line):
+            found.add(f"{section}.{match[1]}")
+    assert found == TESTED
+    assert len(found) > 30
