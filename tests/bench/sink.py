@@ -73,8 +73,10 @@ def install(build, work, volume, durability, keys=1, agents=(AGENT,)):
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", DROP, ACCOUNT)
     for directory in (DATA_IN, STAGING, PEER):
         run("install", "-d", "-o", ACCOUNT, "-g", ACCOUNT, "-m", "0770", directory)
-    write_settings(durability)          # published with the keys
-    return [add_key(work, f"{durability}-{i}", agents) for i in range(keys)]
+    write_settings(durability)
+    auth = [add_key(work, f"{durability}-{i}", agents) for i in range(keys)]
+    run("pandora-gate", "publish")      # a key that is added leaves the published policy as it is
+    return auth
 
 
 def add_key(work, name, agents):
