@@ -41,8 +41,9 @@ def measure_in_copy(area, build):
                            text=True).stdout.strip()
     disk = build / "bench"              # real in the copy, for what is measured on a disk
     disk.mkdir(exist_ok=True)
-    done = subprocess.run([harness / "copy.sh", "--layer", image, "--out", disk, "--", "/usr/bin/python3", HERE / "bench.py", "--build", build,
-                           "--only", area, "--notes", "--out", "/dev/null"], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([harness / "copy.sh", "--layer", image, "--out", disk, "--",
+                           "/usr/bin/python3", HERE / "bench.py", "--build", build, "--only", area, "--notes",
+                           "--out", "/dev/null"], stdout=subprocess.PIPE, text=True)
     rows = [r for r in map(row.from_line, done.stdout.splitlines()) if r]
     if not rows:
         raise RuntimeError(f"no figure of {area}: status {done.returncode}")

@@ -103,7 +103,8 @@ def test_500_logins_within_two_seconds(world, keys, tmp_path):
     failures = collections.Counter(said for agent in agents for said in agent.said[:-1])
     tries = collections.Counter(len(agent.said) for agent in agents)
     dropped = len(re.findall(r"past MaxStartups", world.sshd.text()[log_before:]))
-    print(f"{SESSIONS} logins in {seconds:.0f} s; clients by tries: {dict(sorted(tries.items()))}; dropped by MaxStartups: {dropped}")
+    print(f"{SESSIONS} logins in {seconds:.0f} s; clients by tries: {dict(sorted(tries.items()))}; "
+          f"dropped by MaxStartups: {dropped}")
     for (status, text), count in failures.most_common(5):
         print(f"  {count} times status {status}: {text}")
 

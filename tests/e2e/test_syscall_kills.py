@@ -83,8 +83,8 @@ def test_killed_at_every_system_call(world, tmp_path, method):
                 leftovers += left > 0
             assert not session.killed, call
             assert len(session.acknowledged) == there == FILES
-    print(f"{method}: {sum(killed.values())} kills, {absent} files absent, {whole} whole ({acknowledged} acknowledged), 0 partial; "
-          f"{leftovers} times something stayed in staging, until the next session")
+    print(f"{method}: {sum(killed.values())} kills, {absent} files absent, {whole} whole ({acknowledged} acknowledged), "
+          f"0 partial; {leftovers} times something stayed in staging, until the next session")
     print("  " + ", ".join(f"{call} {n}" for call, n in killed.items()))
     assert absent > 0 and whole > 0
     assert all(killed[call] >= FILES for call in OF_EVERY_FILE), killed
