@@ -3,6 +3,7 @@
 Only inside a disposable copy of the machine (tests/harness/copy.sh): drop reads the keyring at its own path.
 """
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -46,34 +47,63 @@ def write(path, text, mode):
     return path
 
 
-def make_volume(work):
-    """ext4, as most servers have it, in a file that lies in memory: the overlay that the copy's / is has costs of its own."""
-    image = work / "volume"
-    run("truncate", "-s", "1G", image)
-    run("mkfs.ext4", "-q", image)
-    SPOOL.mkdir(parents=True, exist_ok=True)
-    run("mount", "-o", "loop", image, SPOOL)
+def make_volume(directory, on_disk):
+    """ext4, as most servers have it: the overlay that the copy's / is has costs of its own. The file goes with the mount."""
+    image = directory / "volume"
+    image.unlink(missing_ok=True)
+    try:
+        # On a disk with all its blocks: finding them is not what is measured.
+        run(*(("fallocate", "-l") if on_disk else ("truncate", "-s")), "1G", image)
+        run("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", image)
+        SPOOL.mkdir(parents=True, exist_ok=True)
+        run("mount", "-o", "loop", image, SPOOL)
+    finally:
+        image.unlink(missing_ok=True)
 
 
-def install(build, work):
-    """The program, its account, a keyring with one key and durability none; gives the key's line of SSH_USER_AUTH."""
-    make_volume(work)
+def write_settings(durability):
+    """The one place where a benchmark writes gate.toml."""
+    write(pathlib.Path("/etc/pandora-gate/gate.toml"), f'[spool]\ndurability = "{durability}"\n', 0o644)
+
+
+def install(build, work, durability, keys=1, agents=(AGENT,), disk=None):
+    """The program, its account, a volume (in `disk`, else in memory) and a keyring; gives the keys' files for
+    SSH_USER_AUTH."""
+    make_volume(disk or work, disk is not None)
     run("make", "-C", TREE, f"BUILD={build}", "install")
     if subprocess.run(["id", ACCOUNT], capture_output=True).returncode != 0:
         run("useradd", "--system", "--user-group", "--no-create-home", "--shell", DROP, ACCOUNT)
     for directory in (DATA_IN, STAGING, PEER):
         run("install", "-d", "-o", ACCOUNT, "-g", ACCOUNT, "-m", "0770", directory)
-    write(pathlib.Path("/etc/pandora-gate/gate.toml"), '[spool]\ndurability = "none"\n', 0o644)
-    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", work / "key")
-    run("pandora-gate", "keys", "add", work / "key.pub", "--agent", AGENT)
-    kind, blob = (work / "key.pub").read_text().split()[:2]
-    auth = write(work / "auth", f"publickey {kind} {blob}\n", 0o600)
+    write_settings(durability)
+    auth = [add_key(work, f"{durability}-{i}", agents) for i in range(keys)]
+    run("pandora-gate", "publish")      # a key that is added leaves the published policy as it is
+    return auth
+
+
+def add_key(work, name, agents):
+    key = work / f"key-{name}"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key)
+    run("pandora-gate", "keys", "add", f"{key}.pub", *(word for agent in agents for word in ("--agent", agent)))
+    kind, blob = pathlib.Path(f"{key}.pub").read_text().split()[:2]
+    auth = write(work / f"auth-{name}", f"publickey {kind} {blob}\n", 0o600)
     shutil.chown(auth, ACCOUNT, ACCOUNT)
     return auth
 
 
+SERIALS = itertools.count(1_700_000_000)
+
+
+def renumber(paths):
+    """Names that were never sent, in place: a packet that comes again is a resend, and no new file."""
+    for i, path in enumerate(paths):
+        paths[i] = str(pathlib.Path(path).with_name(f"{AGENT}.{next(SERIALS)}.data"))
+        os.rename(path, paths[i])
+
+
 def session(mode, program, packets_sent, directory, watch=None):
     """Seconds of one session, checked: every packet is there afterwards, and taken away again."""
+    renumber(packets_sent)
     start = time.monotonic()
     client = subprocess.Popen(["scp", "-q", mode, "-S", str(program), *packets_sent, f"x@y:{directory}/"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -216,11 +246,11 @@ def measure(build):
     with tempfile.TemporaryDirectory(prefix="gate-bench.") as name:
         work = pathlib.Path(name)
         work.chmod(0o755)
-        auth = install(build, work)
+        auth = install(build, work, "none")[0]
         (work / "out").mkdir()
         files = []
         for i in range(FILES):
-            files.append(str(work / "out" / f"{AGENT}.{1_700_000_000 + i}.data"))
+            files.append(str(work / "out" / f"{AGENT}.{i}.data"))
             pathlib.Path(files[-1]).write_bytes(packets.make(AGENT, SIZE))
 
         cpu = work / "cpu"

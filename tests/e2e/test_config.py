@@ -37,13 +37,18 @@ def test_it_wins_for_the_account(world):
 
 
 def test_nobody_else_is_touched(world):
-    """Without the drop-in sshd says the same about root and about an ordinary user."""
+    """Without the drop-in sshd says the same about root and about an ordinary user, but for how many may wait to log in."""
     from world import SSHD_DROP_IN
-    with_it = {user: effective(user) for user in ("root", "admina")}
+
+    def of_others():
+        found = {user: effective(user) for user in ("root", "admina")}
+        return {values.pop("maxstartups") for values in found.values()}, found
+    at_once, with_it = of_others()
+    assert at_once == {"600:30:1000"}
     moved = SSHD_DROP_IN.with_suffix(".off")
     SSHD_DROP_IN.rename(moved)
     try:
-        assert {user: effective(user) for user in ("root", "admina")} == with_it
+        assert of_others() == ({"10:30:100"}, with_it)
         assert effective("pandora")["forcecommand"] == "none"  # the control: it was this file
     finally:
         moved.rename(SSHD_DROP_IN)
