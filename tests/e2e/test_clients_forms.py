@@ -155,6 +155,7 @@ def test_agent_with_remote_config(world, gate, stock, packet, tmp_path, options)
 
 # --- paramiko, beside put and get -------------------------------------------------------------------------------------
 
+PACKET = b"<agent_data agent_name='test'/>"
 MARKER = "sent by somebody else"
 VICTIM = "test.1.data"                                  # of this key's agent, but from another session
 
@@ -219,8 +220,8 @@ def test_paramiko_is_refused(world, both, what):
             assert (data_in / VICTIM).read_text() == MARKER
             assert (data_in / "old").is_dir() and not (data_in / "new").exists()
             # The session goes on.
-            sftp.putfo(io.BytesIO(b"<agent_data/>"), f"{data_in}/test.77.data")
-            assert (data_in / "test.77.data").read_bytes() == b"<agent_data/>"
+            sftp.putfo(io.BytesIO(PACKET), f"{data_in}/test.77.data")
+            assert (data_in / "test.77.data").read_bytes() == PACKET
 
 
 def test_paramiko_sees_its_own_session_and_nothing_else(world, both):
@@ -232,17 +233,17 @@ def test_paramiko_sees_its_own_session_and_nothing_else(world, both):
         assert stat.S_ISDIR(sftp.stat(".").st_mode) and stat.S_ISDIR(sftp.stat("/var/spool").st_mode)
         sftp.chdir(str(data_in))
         with sftp.open("test.5.data", "wb") as file:
-            file.write(b"<agent_data/>")
-            assert file.stat().st_size == 13
+            file.write(PACKET)
+            assert file.stat().st_size == len(PACKET)
             file.chmod(0o777)
             file.utime((1, 1))
         for look in (sftp.stat, sftp.lstat):
-            assert look("test.5.data").st_size == 13
+            assert look("test.5.data").st_size == len(PACKET)
         sftp.chmod("test.5.data", 0o777)                # ignored, and successful: many clients need that
         sftp.utime("test.5.data", None)
         # The server consumes it: to the session it is still what it was.
         (data_in / "test.5.data").unlink()
-        assert sftp.stat("test.5.data").st_size == 13
+        assert sftp.stat("test.5.data").st_size == len(PACKET)
         with pytest.raises(PermissionError, match="only files of this session"):
             sftp.remove("test.5.data")
 

@@ -32,6 +32,14 @@ def record(name, size=300):
     return header(name, size) + b"x" * size + b"\0"
 
 
+def packet(name, content):
+    return header(name, len(content)) + content + b"\0"
+
+
+DOCTYPE = b"<!DOCTYPE agent_data><agent_data agent_name='test'/>"
+# Room for one.
+SMALL_QUARANTINE = {"quarantine": {"max_size": 10_000}, "drop": {"max_file_size": 1000}}
+
 # --- how each is provoked: SCP (command, bytes, settings), SFTP (requests, settings) ------------------------------------
 
 TO = f"scp -t {DATA_IN}"
@@ -56,8 +64,20 @@ BY_SCP = {
     "request.command": ("id", b""),
     "request.command_text": (f"scp -t {DATA_IN} and more", b""),
     "request.recursive": (f"scp -r -t {DATA_IN}", b"D0755 0 directory\n"),
+    "quota.files": (TO, record("test.1.data") + header("test.2.data"), {"quota": {"files": 1}}),
+    "quota.bytes": (TO, record("test.1.data", 600) + header("test.2.data", 600),
+                    {"quota": {"bytes": 1000}, "drop": {"max_file_size": 1000}}),
+    "spool.backlog": (TO, record("test.1.data") + header("test.2.data"), {"spool": {"max_backlog": 1}}),
+    "spool.paused": (TO, header("test.1.data"), "paused"),
+    "audit.away": (TO, header("test.1.data"), "no logger"),
+    "quarantine.full": (TO, packet("test.1.data", DOCTYPE) + packet("test.2.data", DOCTYPE), SMALL_QUARANTINE),
+    "agent.unbound": (TO, header("test.1.data"), "unbound"),
     "server.spool": (TO, header("test.1.data"), "spool unusable"),
 }
+
+
+def put(name, content):
+    return Sftp().open(name).write(0, 0, content).close(0)
 
 
 def writes(count, size):
@@ -89,14 +109,25 @@ BY_SFTP = {
     "request.directory": Sftp().path(wire.MKDIR, "new", wire.NO_ATTRS),
     "request.foreign_file": Sftp().path(wire.REMOVE, "/etc/passwd"),
     "request.unsupported": Sftp().ask(21),
+    "quota.files": (put("test.1.data", b"x").open("test.2.data"), {"quota": {"files": 1}}),
+    "spool.backlog": (put("test.1.data", b"x").open("test.2.data"), {"spool": {"max_backlog": 1}}),
+    "spool.paused": (Sftp().open("test.1.data"), "paused"),
+    "audit.away": (Sftp().open("test.1.data"), "no logger"),
+    "quarantine.full": (put("test.1.data", DOCTYPE).open("test.2.data").write(0, 0, DOCTYPE).close(0), SMALL_QUARANTINE),
+    "agent.unbound": (Sftp().open("test.1.data"), "unbound"),
     "server.spool": (Sftp().open("test.1.data"), "spool unusable"),
 }
 
 # Provoked below, in their own way.
 TIMES = {"time.idle": {"drop": {"idle_timeout": "1s"}},
          "time.session": {"drop": {"idle_timeout": "1s", "session_timeout": "1s"}}}
-# The client is gone, or asked for it: only the audit is told.
-AUDIT_ONLY = {"transfer.aborted": Sftp().open("test.1.data"),
+# The client is gone, or asked for it, or hears success so that one packet does not hold up the next.
+AUDIT_ONLY = {"content.doctype": put("test.1.data", DOCTYPE),
+              "content.root": put("test.1.data", b"<other agent_name='test'/>"),
+              "content.agent": put("test.1.data", b"<agent_data/>"),
+              "content.complex": put("test.1.data", b"<agent_data agent_name='test'>" + b"<a>" * 60_000),
+              "agent.mismatch": put("test.1.data", b"<agent_data agent_name='web01'/>"),
+              "transfer.aborted": Sftp().open("test.1.data"),
               "transfer.removed": Sftp().open("test.1.data.part").close(0).path(wire.REMOVE, "test.1.data.part")}
 # No client can: nothing has failed, or the server is broken.
 NOT_BY_A_CLIENT = {"none", "server.internal"}
@@ -132,6 +163,24 @@ def settings_of(world, entry, position):
             yield
         finally:
             STAGING.with_name("away").rename(STAGING)
+    elif settings == "paused":
+        world.gate("pause")
+        try:
+            yield
+        finally:
+            world.gate("resume")
+    elif settings == "no logger":
+        with policy(world, audit={"mode": "required"}):
+            world.stop_rsyslog()
+            try:
+                yield
+            finally:
+                world.start_rsyslog()
+    elif settings == "unbound":
+        key = world.new_key("words-unbound")
+        world.gate("keys", "add", f"{key}.pub")
+        with policy(world, binding={"unbound_keys": "refuse"}):
+            yield
     elif settings:
         with policy(world, **settings):
             yield
@@ -139,7 +188,14 @@ def settings_of(world, entry, position):
         yield
 
 
+def client_for(world, gate, code):
+    """For one of them it takes a key without agents: settings_of() has added it."""
+    return world.client(world.new_key("words-unbound")) if code == "agent.unbound" else gate
+
+
 def check_audit(world, mark, code):
+    if code == "audit.away":
+        return      # nobody was there to be told
     what, remedy, _kind = REASONS[code]
     events = world.events_since(mark, reason=code)
     assert events, [(e["event"], e.get("reason")) for e in world.events_since(mark)]
@@ -151,7 +207,7 @@ def test_scp_says_why(world, gate, code):
     command, data = BY_SCP[code][:2]
     with settings_of(world, BY_SCP[code], 2):
         mark = world.mark()
-        status, out, err = wire.through_ssh(gate, command, data)
+        status, out, err = wire.through_ssh(client_for(world, gate, code), command, data)
         check_audit(world, mark, code)
     assert status == 1
     if code == "request.command":   # no protocol: for a person
@@ -168,7 +224,7 @@ def test_sftp_says_why(world, gate, code):
     session = BY_SFTP[code][0] if isinstance(BY_SFTP[code], tuple) else BY_SFTP[code]
     with settings_of(world, BY_SFTP[code], 1):
         mark = world.mark()
-        _status, out, _err = wire.sftp_through_ssh(gate, session)
+        _status, out, _err = wire.sftp_through_ssh(client_for(world, gate, code), session)
         check_audit(world, mark, code)
     said = {(code_, text) for _id, kind, code_, text in wire.answers(out) if kind == wire.STATUS and code_ != wire.OK}
     assert (STATUS_OF[REASONS[code][2]], sentence(code)) in said
@@ -262,6 +318,7 @@ def test_names_are_shown_escaped_by_sftp(world, gate, which):
     path = str(DATA_IN).encode() + b"/" + name
     for session in (Sftp().open(path), Sftp().path(wire.MKDIR, path, wire.NO_ATTRS), Sftp().path(wire.REMOVE, path),
                     Sftp().two(wire.SYMLINK, path, path), Sftp().open(path, wire.F_READ)):
+        world.forget()      # else what was refused before is not told again
         offset = AUDIT.stat().st_size
         _status, out, _err = wire.sftp_through_ssh(gate, session)
         (_id, kind, code, text), = wire.answers(out)[1:]

@@ -202,7 +202,7 @@ def test_many_files_in_one_session(world, gate, packet):
 def test_old_names_with_spaces_and_utf8(world, packet):
     agent = "Büro Süd (alt)"
     key = world.enrol("umlaut", agent)
-    path = packet(f"{agent}.12.data", agent="x")
+    path = packet(f"{agent}.12.data", agent=agent)
     for options in (["-O"], []):
         world.clear()
         done = world.client(key).scp(path, options=options)

@@ -244,6 +244,7 @@ def gate_answers(world_of_session):
         for key, runs in sessions.items():
             said = []
             for command, data in runs:
+                world_of_session.forget()       # else the second time it is the same file again
                 said.append(wire.straight_to_drop(world_of_session.key, command, data))
                 added |= side.undo()
             found[key].append(said)

@@ -193,7 +193,7 @@ class World {
         Fs next;
         auto spool = Spool::open(policy_, next);
         CHECK_OK(spool);
-        CHECK_EQ(spool->remove_leftovers(), left);
+        CHECK_EQ(spool->leftovers_removed(), left);
         CHECK(files_in(policy_.spool_staging).empty());
         CHECK_MSG(files_in(policy_.spool_directory).size() == files.size() + (collision_ ? 1 : 0),
                   where_ + ": the next session took a delivered file away");
