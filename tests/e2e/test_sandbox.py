@@ -2,7 +2,6 @@
 build with the sandbox and, as its positive control, once in the same build without (Makefile: hostile)."""
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import pwd
@@ -11,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from world import AUDIT, BUILD, DATA_IN, GATE_TOML, LIBEXEC, STAGING, Client, Sshd, policy, run, wait_for
+from world import BUILD, DATA_IN, STAGING, Client, Sshd, policy, run, wait_for
 
 HOSTILE = BUILD / "hostile"
 CONF = DATA_IN / "conf"
@@ -106,15 +105,15 @@ def gained(said, evidence, before):
     return snapshot() != before if evidence == "files" else said == "done"
 
 
-@pytest.fixture(scope="module")
-def confined(world_of_session):
-    with world_of_session.another_drop(HOSTILE / "drop"):
+@pytest.fixture
+def confined(world):
+    with world.another_drop(HOSTILE / "drop"):
         yield
 
 
-@pytest.fixture(scope="module")
-def unconfined(world_of_session):
-    with world_of_session.another_drop(HOSTILE / "drop-open"):
+@pytest.fixture
+def unconfined(world):
+    with world.another_drop(HOSTILE / "drop-open"):
         yield
 
 
@@ -163,12 +162,14 @@ def test_the_publisher_that_does_what_it_is_for(world, gate, places, confined):
     assert (DATA_IN / "probe.1.data").exists()
 
 
+# The publisher ends the session, and the front with it, mostly before that can say a word.
+ENDED = ("", "the publisher is gone")
 FORGED = {
     # what -> (the name it delivers, what the front is told, the event and what it holds)
-    "unknown_operation": ("test.5.data", "the publisher is gone", "sandbox.breach", {"what": "a message that there is not"}),
-    "short_message": ("test.5.data", "the publisher is gone", "sandbox.breach", {"what": "a message of a wrong size"}),
-    "flood": ("test.5.data", "the publisher is gone", "sandbox.breach", {"what": "answers are not read"}),
-    "overlong_name": ("test.5.data", "name.form", "drop.refused", {"reason": "name.form"}),
+    "unknown_operation": ("test.5.data", ENDED, "sandbox.breach", {"what": "a message that there is not"}),
+    "short_message": ("test.5.data", ENDED, "sandbox.breach", {"what": "a message of a wrong size"}),
+    "flood": ("test.5.data", ENDED, "sandbox.breach", {"what": "answers are not read"}),
+    "overlong_name": ("test.5.data", "name.length", "drop.refused", {"reason": "name.length"}),
     "unsealed": ("test.5.data", "server.internal", "drop.refused", {"cause": "the content is not sealed"}),
     "not_sealed_against_writing": ("test.5.data", "server.internal", "drop.refused", {"cause": "the content is not sealed"}),
     "another_size": ("test.5.data", "server.internal", "drop.refused",
@@ -177,7 +178,7 @@ FORGED = {
     "not_open": ("test.5.data", "transfer.protocol", "request.refused", {"reason": "transfer.protocol"}),
 }
 NAMES = {"victim.2.data": "agent.name", "conf/x": "name.path", "../x.1.data": "name.form", "/etc/test.1.data": "name.path",
-         "test.conf": "name.form"}
+         "test.conf": "name.remote_config"}
 
 
 @pytest.mark.parametrize("build", ["drop", "drop-open"])
@@ -193,7 +194,8 @@ class TestForgedMessages:
     def test_is_refused_and_told(self, world, gate, build, what):
         name, told, event, fields = FORGED[what]
         before, mark = snapshot(), world.mark()
-        assert ask(gate, "forge", what, name) == told
+        said = ask(gate, "forge", what, name)
+        assert said in told if told is ENDED else said == told
         assert world.events_since(mark, event, **fields)
         assert snapshot() == before
 
@@ -324,7 +326,7 @@ def old_kernel(world, *lacks):
         sshd.stop()
 
 
-@pytest.mark.parametrize("method", ["tmpfile", "named"])
+@pytest.mark.parametrize("method", ["automatic", "named"])
 @pytest.mark.parametrize("lack", ["no-landlock", "landlock-off"])
 def test_a_kernel_without_landlock_delivers_and_tells(world, packet, lack, method):
     mark = world.mark()
@@ -337,7 +339,7 @@ def test_a_kernel_without_landlock_delivers_and_tells(world, packet, lack, metho
     assert not world.events_since(mark, "sandbox.breach", seconds=0)
 
 
-@pytest.mark.parametrize("method", ["tmpfile", "named"])
+@pytest.mark.parametrize("method", ["automatic", "named"])
 def test_a_kernel_with_the_first_landlock_delivers_and_tells(world, gate, packet, confined, method):
     """Its Landlock moves nothing between directories, as this one's does for a process that does not ask for it."""
     mark = world.mark()
@@ -351,7 +353,7 @@ def test_a_kernel_with_the_first_landlock_delivers_and_tells(world, gate, packet
     weaker = world.events_since(mark, "sandbox.weaker", count=4)
     assert len(weaker) == 4
     assert {e["landlock"] for e in weaker} == {1}
-    assert not [p for p in STAGING.iterdir()]
+    assert not list(STAGING.iterdir())
 
 
 def test_a_kernel_that_does_not_link_by_descriptor(world, packet):
@@ -363,10 +365,13 @@ def test_a_kernel_that_does_not_link_by_descriptor(world, packet):
 
 def test_named_staging_has_rules_of_its_own(world, gate, places, packet, confined):
     with policy(world, spool={"staging_method": "named"}):
-        deliver_all(gate, packet)
-        assert not [p for p in STAGING.iterdir()]
         before = snapshot()
         for probe, argument in (("open_for_writing", VICTIM), ("open_from_staging", VICTIM), ("unlink", VICTIM),
                                 ("rename", VICTIM), ("list_open", ""), ("stat_with_empty_path", VICTIM), ("exec", RAN)):
             assert ask(gate, "publisher", probe, argument) == ""
         assert snapshot() == before
+        for path in DATA_IN.iterdir():
+            if path.is_file():
+                path.unlink()
+        deliver_all(gate, packet)
+        assert not list(STAGING.iterdir())

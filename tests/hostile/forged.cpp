@@ -51,8 +51,12 @@ std::string flood(Channel& channel) {
 }
 
 std::string short_message(Channel& channel) {
-    const Request request;
-    static_cast<void>(::send(channel.fd(), &request, 10, MSG_NOSIGNAL) < 0);
+    std::array<char, 10> bytes{};
+    iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    static_cast<void>(::sendmsg(channel.fd(), &message, MSG_NOSIGNAL) < 0);
     return answer(channel);
 }
 
