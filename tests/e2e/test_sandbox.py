@@ -17,6 +17,7 @@ CONF = DATA_IN / "conf"
 ELSEWHERE = pathlib.Path("/var/spool/pandora/elsewhere")
 RAN = pathlib.Path("/tmp/hostile-ran")
 VICTIM = DATA_IN / "victim.1.data"
+CLIMBING = f"../data_in/{VICTIM.name}"
 MARKER = "delivered before"
 
 
@@ -90,6 +91,9 @@ IN_PUBLISHER = {
     "unnamed_set_id": ("", "said"),
     "set_id": ("", "said"),
     "link_delivered": (VICTIM.name, "files"),
+    "link_from_staging": (CLIMBING, "files"),
+    "rename_from_staging": (CLIMBING, "files"),
+    "unlink_from_staging": (CLIMBING, "files"),
     "publish": (ELSEWHERE / "x", "files"),
 }
 # The flags of the one link that is allowed, and a delivered file's name. The kernel itself lets a name through there.
@@ -154,6 +158,7 @@ def test_what_cannot_be_confined(world, gate, places, confined):
     (CONF / "x").write_text("there")
     assert ask(gate, "publisher", "publish", "conf/x") == "refused EEXIST"
     assert ask(gate, "front", "create", CONF / "y") == ""
+    assert not (CONF / "y").exists()
 
 
 def test_the_publisher_that_does_what_it_is_for(world, gate, places, confined):
@@ -368,8 +373,12 @@ def test_named_staging_has_rules_of_its_own(world, gate, places, packet, confine
         before = snapshot()
         for probe, argument in (("open_for_writing", VICTIM), ("open_from_staging", VICTIM), ("unlink", VICTIM),
                                 ("rename", VICTIM), ("list_open", ""), ("stat_with_empty_path", VICTIM), ("exec", RAN)):
-            assert ask(gate, "publisher", probe, argument) == ""
+            assert ask(gate, "publisher", probe, argument) in ENDED
+        for probe in ("rename_from_staging", "unlink_from_staging"):
+            assert ask(gate, "publisher", probe, CLIMBING) == "refused EACCES"
         assert snapshot() == before
+        # As SECURITY.md says.
+        assert ask(gate, "publisher", "link_from_staging", CLIMBING) == "done"
         for path in DATA_IN.iterdir():
             if path.is_file():
                 path.unlink()

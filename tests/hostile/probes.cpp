@@ -146,6 +146,21 @@ int link_delivered_as_unnamed(const Target& t) {
                             (t.argument + ".linked").c_str(), AT_EMPTY_PATH));
 }
 
+// Where staged files have names: as such a file is linked, moved and removed, with a name that climbs.
+int link_from_staging(const Target& t) {
+    return result(::syscall(SYS_linkat, t.parts.staging, path(t), t.parts.data_in, "climbed.1.data", 0));
+}
+
+int rename_from_staging(const Target& t) {
+    constexpr unsigned k_no_replace = 1;
+    return result(
+        ::syscall(SYS_renameat2, t.parts.staging, path(t), t.parts.data_in, "climbed.1.data", k_no_replace));
+}
+
+int unlink_from_staging(const Target& t) {
+    return result(::syscall(SYS_unlinkat, t.parts.staging, path(t), 0));
+}
+
 int make_directory(const Target& t) {
     return result(::syscall(SYS_mkdirat, AT_FDCWD, path(t), 0700));
 }
@@ -249,6 +264,9 @@ constexpr std::array k_probes = {
     Probe{"link", link_name},
     Probe{"link_delivered", link_delivered},
     Probe{"link_delivered_as_unnamed", link_delivered_as_unnamed},
+    Probe{"link_from_staging", link_from_staging},
+    Probe{"rename_from_staging", rename_from_staging},
+    Probe{"unlink_from_staging", unlink_from_staging},
     Probe{"make_directory", make_directory},
     Probe{"make_symlink", make_symlink},
     Probe{"create", create},
