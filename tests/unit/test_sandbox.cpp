@@ -2,6 +2,7 @@
 // child of its own, because what is given up is so for good.
 #include "tests/unit/support.h"
 
+#include "forcecmd/confine.h"
 #include "lib/base/fs.h"
 #include "lib/sandbox/filter.h"
 #include "lib/sandbox/harden.h"
@@ -330,6 +331,41 @@ void what_is_not_granted_is_denied_in_every_version() {
     }
 }
 
+void landlock_alone_keeps_what_was_delivered() {
+    const int newest = sandbox::landlock_abi();
+    if (newest < 2)
+        SKIP_TEST("this kernel has no Landlock, or the first");
+    for (const bool named : {false, true}) {
+        const Spool spool;
+        drop::PublisherParts parts;
+        parts.data_in = spool.data_in.get();
+        parts.staging = spool.staging.get();
+        parts.named = named;
+        const auto run = [&](const std::function<long()>& call) {
+            return in_child([&] {
+                const auto rights = drop::publisher_rights(parts, newest);
+                if (!lock_privileges() || !sandbox::restrict_files(newest, rights, Signals::anyone))
+                    return 99;
+                return error_of(call());
+            });
+        };
+        const std::string old = spool.path("data_in/old");
+        const std::string climbing = "../data_in/old";
+        CHECK_EQ(run([&] { return ::open(old.c_str(), O_WRONLY); }), EACCES);
+        CHECK_EQ(run([&] { return ::open(old.c_str(), O_WRONLY | O_TRUNC); }), EACCES);
+        CHECK_EQ(run([&] { return ::open(old.c_str(), O_RDONLY); }), EACCES);
+        CHECK_EQ(run([&] { return ::unlinkat(parts.staging, climbing.c_str(), 0); }), EACCES);
+        CHECK_EQ(run([&] { return ::renameat2(parts.staging, climbing.c_str(), parts.data_in, "x", 1); }),
+                 EACCES);
+        CHECK_EQ(run([&] {
+                     const int file = ::openat(parts.staging, "new", O_CREAT | O_WRONLY, 0600);
+                     return file < 0 ? -1 : ::linkat(parts.staging, "new", parts.data_in, "new", 0);
+                 }),
+                 0);
+        CHECK_EQ(run([&] { return ::unlinkat(parts.staging, "new", 0); }), named ? 0 : EACCES);
+    }
+}
+
 void every_other_descriptor_is_closed() {
     CHECK_EQ(in_child([] {
                  const int kept = ::dup2(0, 57);
@@ -360,6 +396,7 @@ int main() {
 #endif
         GATE_TEST(a_kernel_without_landlock_has_version_0),
         GATE_TEST(what_is_not_granted_is_denied_in_every_version),
+        GATE_TEST(landlock_alone_keeps_what_was_delivered),
         GATE_TEST(every_other_descriptor_is_closed),
     };
     return cmocka_run_group_tests_name("sandbox", tests, nullptr, nullptr);
