@@ -99,7 +99,7 @@ PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
             $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
 
-.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help format format-check mutants
+.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help hostile format format-check mutants
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -144,6 +144,28 @@ $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base)
 	$(Q)$(ALLLD) -shared $(RUNTIME) -Wl,--exclude-libs,ALL -Wl,--version-script=pam_pandora/exports.map \
 	    -Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(L_XXHASH) -lpam -lcrypto
 
+# For tests of the sandbox only: drop as it would be had somebody taken over one of its processes (tests/hostile),
+# with the sandbox, and, as the control, without. The same objects, but for the two that are told what to try.
+HOSTILE_TOLD := $(call objs,forcecmd/front/front.cpp forcecmd/publisher/publisher.cpp)
+HOSTILE_OBJS := $(filter-out $(HOSTILE_TOLD),$(call objs,$(DROP_SRC))) \
+                $(patsubst $(O)/obj/%,$(O)/obj/hostile/%,$(HOSTILE_TOLD)) \
+                $(call objs,$(wildcard tests/hostile/*.cpp))
+$(O)/obj/hostile/%.o: %.cpp Makefile
+	@mkdir -p $(@D)
+	$(call say,CXX,"$< (hostile)")
+	$(Q)$(ALLCXX) -DGATE_HOSTILE -include tests/hostile/hostile.h -MMD -MP -c -o $@ $<
+$(O)/hostile/drop: $(HOSTILE_OBJS)
+$(O)/hostile/drop-open: $(filter-out $(O)/obj/forcecmd/confine.o,$(HOSTILE_OBJS)) $(O)/obj/tests/hostile/open/confine.o
+$(O)/hostile/drop $(O)/hostile/drop-open: $(call archives,spool audit keyring sandbox base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO)
+$(O)/hostile/old_kernel: $(O)/obj/tests/hostile/programs/old_kernel.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -o $@ $^ -lseccomp
+hostile: $(addprefix $(O)/hostile/,drop drop-open old_kernel)
+
 # --- tests -------------------------------------------------------------------------------------------
 # A unit test may use any library and, by name, objects of a program that hold no main().
 TEST_OBJS := $(call objs,$(filter-out %/main.cpp,$(AUTHKEYS_SRC) $(DROP_SRC) $(PAM_SRC)))
@@ -169,7 +191,7 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
 
-check-programs: all $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
+check-programs: all hostile $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
 
 check: ## unit and PAM tests (no root needed), warnings are errors
 	$(MAKE) WERROR=1 check-programs

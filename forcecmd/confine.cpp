@@ -48,6 +48,17 @@ Result<void> confine_front(int channel, const keyring::Policy& policy) {
     return sandbox::filter_front(channel);
 }
 
+std::vector<sandbox::DirectoryRight> publisher_rights(const PublisherParts& parts, int abi) {
+    const Access made = Access::make_file | Access::write_file | Access::truncate | Access::move |
+                        (parts.named ? Access::remove_file : Access::none);
+    const Access named = Access::make_file | Access::move;
+    std::vector<DirectoryRight> out = {
+        {parts.staging, made}, {parts.data_in, named}, {parts.quarantine, named}};
+    if (abi == 1) // nothing moves
+        out.push_back({parts.quarantine, made});
+    return out;
+}
+
 Result<Protection> confine_publisher(const PublisherParts& parts, const keyring::Policy& policy) {
     std::vector<int> keep = {STDIN_FILENO,  STDOUT_FILENO, STDERR_FILENO,    parts.channel,  parts.log,
                              parts.data_in, parts.staging, parts.quarantine, parts.link_slot};
@@ -60,26 +71,17 @@ Result<Protection> confine_publisher(const PublisherParts& parts, const keyring:
                          .data = k_own_memory,
                          .memory = k_own_memory + k_program + 2 * policy.drop_max_file_size}));
     Protection out{.landlock = sandbox::landlock_abi()};
+    const bool in_place = out.landlock == 1 && !parts.named;
     // Named files move from staging to data_in, and a Landlock that lets nothing move cannot hold such a
     // process.
-    out.files_confined = out.landlock > 1 || (out.landlock == 1 && !parts.named);
-    std::vector<int> staging = {parts.staging};
-    if (out.landlock == 1 && !parts.named)
-        staging.push_back(parts.quarantine);
-    std::erase(staging, -1);
-    if (out.files_confined) {
-        const Access made = Access::make_file | Access::write_file | Access::truncate | Access::move |
-                            (parts.named ? Access::remove_file : Access::none);
-        std::vector<DirectoryRight> rights;
-        for (const int dir : staging)
-            rights.push_back({dir, made});
-        for (const int dir : {parts.data_in, parts.quarantine})
-            rights.push_back({dir, Access::make_file | Access::move});
-        // The front is in a domain of its own, and is killed at the end.
-        GATE_CHECK(sandbox::restrict_files(out.landlock, rights, Signals::anyone));
-    }
+    out.files_confined = out.landlock > 1 || in_place;
+    if (out.files_confined) // the front is in a domain of its own, and has to be killed at the end
+        GATE_CHECK(
+            sandbox::restrict_files(out.landlock, publisher_rights(parts, out.landlock), Signals::anyone));
     std::vector<int> targets = {parts.data_in, parts.quarantine};
+    std::vector<int> staging = {parts.staging, in_place ? parts.quarantine : -1};
     std::erase(targets, -1);
+    std::erase(staging, -1);
     GATE_CHECK(sandbox::filter_publisher({.channel = parts.channel,
                                           .log = parts.log,
                                           .staging = staging,

@@ -4,6 +4,7 @@
 
 #include "lib/base/result.h"
 #include "lib/keyring/policy.h"
+#include "lib/sandbox/landlock.h"
 
 #include <sys/types.h>
 #include <vector>
@@ -40,5 +41,7 @@ struct Protection {
 // names in data_in and quarantine.
 [[nodiscard]] Result<Protection> confine_publisher(const PublisherParts& parts,
                                                    const keyring::Policy& policy);
+// What Landlock grants there. Apart, because the filter would hide a mistake in it.
+[[nodiscard]] std::vector<sandbox::DirectoryRight> publisher_rights(const PublisherParts& parts, int abi);
 
 } // namespace gate::drop

@@ -49,6 +49,10 @@ int refuse(RemoteDropbox& dropbox, const ClientRequest& request, std::string_vie
 }
 
 int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
+#ifdef GATE_HOSTILE
+    if (hostile::is_request(login))
+        return hostile::serve(channel, login);
+#endif
     const ClientRequest request = parse_request(login.command);
     const VirtualTree tree(login.policy.spool_directory,
                            login.policy.drop_recursive == keyring::Recursive::flatten);

@@ -121,6 +121,10 @@ bool Publisher::wait_for_request() {
 
 bool Publisher::handle(const Received& received) {
     const Request& request = received.request;
+#ifdef GATE_HOSTILE
+    if (hostile::take(request, channel_, parts()))
+        return true;
+#endif
     switch (request.op) {
     case Op::begin:
         return answer(intake_.begin(request));

@@ -85,7 +85,8 @@ class Daemon:
 class Sshd:
     """A real sshd on 127.0.0.1 and ::1."""
 
-    def __init__(self, world, name, port, config):
+    def __init__(self, world, name, port, config, under=()):
+        """`under`: a program, with its arguments, that starts sshd."""
         self.port = port
         self.log = world.dir / f"sshd-{name}.log"
         self.config = world.dir / f"sshd-{name}.conf"
@@ -93,7 +94,7 @@ class Sshd:
         argv = [SSHD, "-D", "-f", self.config, "-E", self.log, "-o", f"Port={port}", "-o", f"PidFile={world.dir}/sshd-{name}.pid",
                 "-o", "ListenAddress=127.0.0.1", "-o", "ListenAddress=::1"]
         run(*argv, "-t")
-        self.daemon = Daemon(*argv)
+        self.daemon = Daemon(*under, *argv)
         if not wait_for(lambda: port_answers(port)):
             raise RuntimeError(f"sshd {name} does not answer: {self.log.read_text()}")
 
@@ -221,6 +222,19 @@ class World:
         with open(ssh_dir / "authorized_keys", "a") as file:
             file.write(pathlib.Path(public).read_text())
         run("chown", f"{name}:{name}", ssh_dir / "authorized_keys")
+
+    @contextlib.contextmanager
+    def another_drop(self, program):
+        """That program in place of drop, for the time of the block."""
+        installed, kept = LIBEXEC / "drop", self.dir / "drop.kept"
+        shutil.copy2(installed, kept)
+        run("install", "-m", "755", program, f"{installed}.new")
+        os.rename(f"{installed}.new", installed)        # one that runs is not written to
+        try:
+            yield
+        finally:
+            shutil.copy2(kept, f"{installed}.new")
+            os.rename(f"{installed}.new", installed)
 
     def start_rsyslog(self):
         config = self.dir / "rsyslog.conf"
