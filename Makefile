@@ -131,9 +131,9 @@ $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox 
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_CRYPTO)
 
-$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,audit keyring base)
+$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,spool audit keyring base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH)
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH) $(L_EXPAT)
 
 $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base) pam_pandora/exports.map
 	$(call say,LINK,$@)
@@ -195,7 +195,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
 FUZZED   := $(foreach l,base keyring audit spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
             $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp) \
             $(patsubst %,forcecmd/front/%.cpp,words request paths) \
-            $(patsubst %,gatectl/%.cpp,problem publish/config publish/units)
+            $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units)
 fuzz-programs: $(FUZZ_BIN)
 $(F)/obj/%.o: %.cpp
 	@mkdir -p $(@D)
