@@ -152,7 +152,7 @@ $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -lcrypto
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
