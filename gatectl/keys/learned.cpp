@@ -145,10 +145,12 @@ std::string list_learned(Context& context, bool json) {
     for (const Proposal& p : proposals)
         width = std::max(width, p.key.id.size());
     std::string out = fmt::format("{:<{}}  {:<7}  {:<8}  {}\n", "ID", width, "PACKETS", "PROPOSES", "NAMED");
-    for (const Proposal& p : proposals)
+    for (const Proposal& p : proposals) {
+        const std::string named = p.learned.packets == 0 ? "-" : list_agents(names_of(p.learned));
         out += fmt::format("{:<{}}  {:<7}  {:<8}  {}{}\n", p.key.id, width, p.learned.packets,
-                           p.why_not.empty() ? "yes" : "no", list_agents(names_of(p.learned)),
+                           p.why_not.empty() ? "yes" : "no", named,
                            p.why_not.empty() ? "" : " (" + escape_visible(p.why_not) + ')');
+    }
     return out;
 }
 

@@ -86,6 +86,9 @@ struct Word {
     std::string_view name;
     T value;
 };
+template<class T>
+Word(const char*, T) -> Word<T>;
+
 constexpr std::array k_durabilities = {Word{"full", keyring::Durability::full},
                                        Word{"file", keyring::Durability::file},
                                        Word{"none", keyring::Durability::none}};

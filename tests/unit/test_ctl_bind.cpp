@@ -167,7 +167,7 @@ void what_packets_named_is_listed() {
              std::string("ID          PACKETS  PROPOSES  NAMED\n"
                          "key-349fba  2        no        \"a\\x1b\", \"b\" (2 of 3 packets have come)\n"
                          "key-711e0d  3        yes       \"web01\"\n"
-                         "key-ee9a83  0        no         (0 of 3 packets have come)\n"));
+                         "key-ee9a83  0        no        - (0 of 3 packets have come)\n"));
     const std::string json = ctl::list_learned(p.context, true);
     CHECK(contains(json, "\"proposes\": true"));
     CHECK(contains(json, "\"a\\u001b\""));
