@@ -188,8 +188,9 @@ void keys_are_bound_to_what_they_learned() {
     CHECK(contains(out, "to agent \"web01\"\n"));
     CHECK(contains(out, "to agent \"x y\"\n"));
     CHECK(contains(out, "published generation 4:")); // one for all
-    CHECK_EQ(p.find(k_ed25519)->agents[0].md5, std::string("2f527604e1deff1329720282d8d3cfa1"));
-    CHECK(p.find(k_ed25519)->binding == keyring::Binding::observe);
+    const auto record = p.find(k_ed25519);
+    CHECK_EQ(record->agents[0].md5, std::string("2f527604e1deff1329720282d8d3cfa1"));
+    CHECK(record->binding == keyring::Binding::observe);
     CHECK(p.find(k_rsa2048)->agents.empty());
     refused(ctl::Status::refused, "its packets do not agree",
             [&] { static_cast<void>(p.bind_learned({"key-349fba"})); });

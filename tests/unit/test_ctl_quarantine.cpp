@@ -246,7 +246,7 @@ void sidecars_that_stayed_alone_go_silently() {
 }
 
 void texts_of_sidecars_are_bytes() {
-    CHECK_EQ(*ctl::bytes_of_latin1("a\xc3\xa9\xc2\x80\xc3\xbf"), std::string("a\xe9\x80\xff"));
+    CHECK(ctl::bytes_of_latin1("a\xc3\xa9\xc2\x80\xc3\xbf") == "a\xe9\x80\xff");
     for (const char* bad : {"\xc4\x80", "\xe2\x82\xac", "\xc3", "\xff", "\xc3\x28"})
         CHECK(!ctl::bytes_of_latin1(bad));
     CHECK(!ctl::parse_sidecar(""));
