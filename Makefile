@@ -135,9 +135,9 @@ $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox 
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 
-$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,audit keyring base)
+$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,spool audit keyring base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH)
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH) $(L_EXPAT)
 
 $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base) pam_pandora/exports.map
 	$(call say,LINK,$@)
@@ -178,7 +178,7 @@ $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto -lexpat
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -lcrypto -lexpat
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -221,7 +221,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
 FUZZED   := $(foreach l,base keyring audit spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
             $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp) \
             $(patsubst %,forcecmd/front/%.cpp,words request paths) \
-            $(patsubst %,gatectl/%.cpp,problem publish/config publish/units)
+            $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units)
 fuzz-programs: $(FUZZ_BIN)
 $(F)/obj/%.o: %.cpp
 	@mkdir -p $(@D)

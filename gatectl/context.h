@@ -4,6 +4,7 @@
 
 #include "lib/audit/transport.h"
 #include "lib/keyring/reader.h"
+#include "lib/spool/memory.h"
 
 #include <string>
 #include <sys/types.h>
@@ -22,10 +23,20 @@ struct Context {
     std::string config = k_default_config;
     int store_patience = k_store_patience;
     std::string operator_name = "?";
-    uid_t owner = 0;                    // of the store and of the keyring: who runs this
+    uid_t owner = 0;                    // of the store, the keyring, the pause file: who runs this
+    bool prepares = true;               // publish makes what sessions need (prepare.h); root's business
     audit::Transport* audit = nullptr;  // not owned; null: no events
     std::vector<std::string> remarks{}; // for stderr, one line each, printable
+    int exit_status = 0;                // of a command that did its work and has something to say by it
+    // How the memory of a key is read; a test has its own.
+    Result<spool::Learned> (*read_learned)(const std::string& file, uid_t owner) = spool::read_learned;
 };
+
+// The directory of the keyring: the pause file and the directory of the sessions' state lie there too, so
+// that a keyring elsewhere touches nothing of the machine's.
+[[nodiscard]] std::string state_directory(const Context& context);
+// The account's own directory in it (lib/spool/state.h).
+[[nodiscard]] std::string memory_directory(const Context& context);
 
 // Tells an event, if there is somebody to tell it to; an undelivered one becomes a remark.
 void tell(Context& context, audit::Line&& line);

@@ -1,3 +1,4 @@
+#include "gatectl/keys/accept.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/public_key.h"
@@ -12,14 +13,6 @@ namespace gate::ctl {
 
 namespace {
 
-[[nodiscard]] std::string list_agents(const std::vector<std::string>& agents) {
-    constexpr std::size_t k_shown = 3;
-    std::string out;
-    for (std::size_t i = 0; i < agents.size() && i < k_shown; ++i)
-        out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", escape_visible(agents[i]));
-    return agents.size() > k_shown ? fmt::format("{} and {} more", out, agents.size() - k_shown) : out;
-}
-
 // The key is in the store already: fine if it is exactly what was asked for.
 void check_existing(const StoredKey& key, const AddRequest& request, std::vector<std::string> agents) {
     if (key.revoked())
@@ -32,10 +25,15 @@ void check_existing(const StoredKey& key, const AddRequest& request, std::vector
     std::sort(agents.begin(), agents.end());
     if (mine != agents)
         stop(Status::refused,
-             "this key is already there as {} for agent {}, and the agents of a key do not change: make a "
-             "new key "
-             "pair for the other agents, and revoke {} if it is no longer wanted",
-             key.id, list_agents(key.agents), key.id);
+             "this key is already there as {} for {}: give it more agents with `pandora-gate keys bind {} "
+             "--agent NAME`, or make a new key pair for the other agents",
+             key.id, key.agents.empty() ? "no agent" : "agent " + list_agents(key.agents), key.id);
+    if (!request.binding.empty() && request.binding != key.binding)
+        stop(
+            Status::refused,
+            "this key is already there as {} with another binding: change it with `pandora-gate keys bind {} "
+            "--binding {}`",
+            key.id, key.id, request.binding);
     if (!request.id.empty() && request.id != key.id)
         stop(Status::refused, "this key is already there under the id {}: an id does not change", key.id);
 }
@@ -49,10 +47,28 @@ void check_existing(const StoredKey& key, const AddRequest& request, std::vector
     }
     constexpr std::size_t k_most = 2 * std::tuple_size_v<keyring::Fingerprint>;
     for (std::size_t digits = 6; digits < k_most; digits += 2)
-        if (std::string id = propose_id(key.agents.front(), parsed.fingerprint, digits);
+        if (std::string id =
+                propose_id(key.agents.empty() ? "" : key.agents.front(), parsed.fingerprint, digits);
             is_key_id(id) && !store.find_id(id))
             return id;
     stop(Status::refused, "no id made from the agent's name is free: choose one with --id");
+}
+
+void check_policy(const keyring::Policy& policy, const StoredKey& key, const PublicKey& parsed) {
+    if (const std::string wrong = wrong_with_policy(policy, parsed.type, parsed.blob); !wrong.empty())
+        stop(Status::bad_data, "{}: make a new key, or change gate.toml", wrong);
+    if (key.agents.empty() && policy.binding_unbound_keys == keyring::Unbound::refuse)
+        stop(Status::usage,
+             "say whose key this is: --agent NAME (a key without agents may send nothing here: "
+             "binding.unbound_keys is \"refuse\")");
+}
+
+[[nodiscard]] std::string for_whom(const keyring::Policy& policy, const StoredKey& key) {
+    if (!key.agents.empty())
+        return "agent " + list_agents(key.agents);
+    return policy.binding_unbound_keys == keyring::Unbound::learn
+               ? "an agent that its first packets will name: see `pandora-gate keys learned`"
+               : "any agent";
 }
 
 } // namespace
@@ -61,6 +77,7 @@ std::string add_key(Context& context, const AddRequest& request) {
     StoredKey key;
     key.agents = check_agents(request.agents);
     check_text("note", request.note);
+    check_binding_word(request.binding);
     if (!request.id.empty())
         check_key_id(request.id);
     const PublicKey parsed = read_public_key(request.key);
@@ -69,6 +86,8 @@ std::string add_key(Context& context, const AddRequest& request) {
     key.blob = base64_encode(as_bytes(parsed.blob));
     key.note = request.note.empty() ? parsed.comment.substr(0, k_max_note) : request.note;
     key.added_by = context.operator_name;
+    key.binding = request.binding;
+    const keyring::Policy policy = policy_in_force(context);
 
     const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
         if (const auto existing = store.find_fingerprint(key.fingerprint)) {
@@ -76,6 +95,7 @@ std::string add_key(Context& context, const AddRequest& request) {
             key.id = existing->id;
             return false;
         }
+        check_policy(policy, key, parsed);
         key.id = choose_id(store, key, parsed, request.id);
         key.added_at = wall_clock_us() / 1'000'000;
         store.insert(key);
@@ -90,8 +110,9 @@ std::string add_key(Context& context, const AddRequest& request) {
     }
     tell_changed(context, key, "add", published.generation);
     tell_published(context, published);
-    return fmt::format("added {} {} ({}) for agent {}\n{}\n", key.id, key.fingerprint, key.type,
-                       list_agents(key.agents), describe(published));
+    remark_on_patterns(context, key.agents);
+    return fmt::format("added {} {} ({}) for {}\n{}\n", key.id, key.fingerprint, key.type,
+                       for_whom(policy, key), describe(published));
 }
 
 } // namespace gate::ctl

@@ -31,8 +31,6 @@ const char* wrong_with_agent(std::string_view name) {
         return "it begins with '.' or '-'";
     if (name.find('/') != std::string_view::npos)
         return "it contains '/'";
-    if (name.find('*') != std::string_view::npos)
-        return "it contains '*', and patterns are not supported: give each agent's exact name";
     if (std::any_of(name.begin(), name.end(), is_control))
         return "it contains a control character";
     return nullptr;
@@ -46,11 +44,20 @@ std::vector<std::string> check_agents(const std::vector<std::string>& names) {
         if (std::find(out.begin(), out.end(), name) == out.end())
             out.push_back(name);
     }
-    if (out.empty())
-        stop(Status::usage, "say whose key this is: --agent NAME");
     if (out.size() > k_max_agents)
         stop(Status::usage, "a key can have {} agents at most", k_max_agents);
     return out;
+}
+
+const char* wrong_with_exact_agent(std::string_view name) {
+    if (name.find('*') != std::string_view::npos)
+        return "it contains '*', which would make it a pattern";
+    return wrong_with_agent(name);
+}
+
+void check_binding_word(std::string_view word) {
+    if (!word.empty() && word != "enforce" && word != "observe" && word != "off")
+        stop(Status::usage, "--binding is enforce, observe or off, not \"{}\"", escape_visible(word));
 }
 
 bool is_key_id(std::string_view id) {

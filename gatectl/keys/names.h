@@ -15,10 +15,14 @@ inline constexpr std::size_t k_max_agents = 1000; // of one key; its record stay
 inline constexpr std::size_t k_max_id = 64;
 inline constexpr std::size_t k_max_note = 400; // note and reason, bytes
 
-// Without repetitions, in the order given. Throws Problem (usage).
+// Exact names and patterns, without repetitions, in the order given. Throws Problem (usage).
 [[nodiscard]] std::vector<std::string> check_agents(const std::vector<std::string>& names);
-// nullptr, or what is wrong with it.
+// nullptr, or what is wrong with it. `*` makes it a pattern.
 [[nodiscard]] const char* wrong_with_agent(std::string_view name);
+// The same for a name that came out of a packet: whoever sent it must not get a pattern by it.
+[[nodiscard]] const char* wrong_with_exact_agent(std::string_view name);
+// "enforce", "observe", "off", or nothing.
+void check_binding_word(std::string_view word);
 
 // Letters, digits, `.`, `_`, `-`, beginning with a letter or digit: it stands in sshd's log and in a key
 // line.

@@ -5,7 +5,6 @@
 #include "gatectl/keys/wire.h"
 #include "gatectl/problem.h"
 
-#include <bit>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
@@ -47,9 +46,7 @@ void check_curve_point(const KeyParts& parts) {
 }
 
 void check_rsa(const KeyParts& parts) {
-    const auto bits =
-        parts.modulus.size() * 8 -
-        static_cast<std::size_t>(std::countl_zero(static_cast<unsigned char>(parts.modulus[0])));
+    const std::size_t bits = rsa_bits(parts);
     if (bits < k_min_rsa_bits)
         stop(Status::bad_data,
              "this RSA key has {} bits, {} are the least accepted: make a new key, "

@@ -13,7 +13,7 @@ namespace gate::ctl {
 inline constexpr std::size_t k_max_line = 8 * 1024;
 // What is read of a file at all: enough to recognise a private key.
 inline constexpr std::size_t k_max_input = 64 * 1024;
-inline constexpr unsigned k_min_rsa_bits = 2048;
+inline constexpr unsigned k_min_rsa_bits = 2048;  // whatever keys.min_rsa_bits says
 inline constexpr unsigned k_max_rsa_bits = 16384; // OpenSSL's and sshd's own limit
 
 struct PublicKey {

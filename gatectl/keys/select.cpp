@@ -1,6 +1,7 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
+#include "gatectl/store/location.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -50,6 +51,22 @@ std::string read_key_file(const std::string& file) {
     return *text;
 }
 
+std::vector<StoredKey> load_keys(Context& context) {
+    if (!store_exists(context.store, context.owner))
+        return {};
+    Store store(context.store, context.owner, context.store_patience);
+    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
+    return store.keys();
+}
+
+std::string list_agents(const std::vector<std::string>& agents) {
+    constexpr std::size_t k_shown = 3;
+    std::string out;
+    for (std::size_t i = 0; i < agents.size() && i < k_shown; ++i)
+        out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", escape_visible(agents[i]));
+    return agents.size() > k_shown ? fmt::format("{} and {} more", out, agents.size() - k_shown) : out;
+}
+
 void tell_changed(Context& context, const StoredKey& key, std::string_view action, std::uint64_t generation) {
     std::string agents; // '/' cannot be part of a name
     for (const std::string& name : key.agents)
@@ -60,6 +77,7 @@ void tell_changed(Context& context, const StoredKey& key, std::string_view actio
         .text("key", key.id)
         .text("fingerprint", key.fingerprint)
         .text("agents", agents)
+        .text_if("binding", key.binding)
         .number("generation", generation);
     tell(context, std::move(line));
 }

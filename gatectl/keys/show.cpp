@@ -3,6 +3,7 @@
 #include "gatectl/crypto.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/problem.h"
+#include "gatectl/publish/change.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -16,42 +17,31 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-[[nodiscard]] std::vector<StoredKey> load(Context& context) {
-    if (!store_exists(context.store, context.owner))
-        return {};
-    Store store(context.store, context.owner, context.store_patience);
-    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
-    return store.keys();
-}
-
 [[nodiscard]] const char* state_of(const StoredKey& key) {
     return key.revoked() ? "revoked" : "active";
 }
 
-[[nodiscard]] std::string latin1(std::string_view bytes) {
-    std::string out;
-    for (const char c : bytes) {
-        const auto u = static_cast<unsigned char>(c);
-        if (u < 0x80) {
-            out += c;
-        } else {
-            out += static_cast<char>(0xc0 | (u >> 6));
-            out += static_cast<char>(0x80 | (u & 0x3f));
-        }
-    }
-    return out;
+[[nodiscard]] bool is_pattern(const std::string& name) {
+    return name.find('*') != std::string::npos;
 }
 
 [[nodiscard]] Json to_json(const StoredKey& key) {
     Json agents = Json::array();
-    for (const std::string& name : key.agents)
-        agents.push_back({{"name", latin1(name)}, {"md5", md5_hex(name)}});
+    for (const std::string& name : key.agents) {
+        Json agent = {{"name", latin1(name)}};
+        if (is_pattern(name))
+            agent["pattern"] = true;
+        else
+            agent["md5"] = md5_hex(name);
+        agents.push_back(std::move(agent));
+    }
     Json out = {
         {"id", key.id},
         {"state", state_of(key)},
         {"type", key.type},
         {"fingerprint", key.fingerprint},
         {"agents", std::move(agents)},
+        {"binding", key.binding.empty() ? "default" : key.binding},
         {"note", latin1(key.note)},
         {"added_at", time_text(key.added_at)},
         {"added_by", latin1(key.added_by)},
@@ -68,14 +58,43 @@ using Json = nlohmann::ordered_json;
     return json.dump(2, ' ', true) + '\n';
 }
 
-[[nodiscard]] std::string agents_cell(const std::vector<std::string>& agents) {
-    std::string out = agents.empty() ? std::string() : escape_visible(agents.front());
-    if (agents.size() > 1)
-        out += fmt::format(" (+{})", agents.size() - 1);
+// What stands for the agents of a key that has none.
+[[nodiscard]] const char* unbound_words(const keyring::Policy& policy) {
+    switch (policy.binding_unbound_keys) {
+    case keyring::Unbound::learn:
+        return "(learning)";
+    case keyring::Unbound::allow:
+        return "(any)";
+    case keyring::Unbound::refuse:
+        break;
+    }
+    return "(none: it may not send)";
+}
+
+[[nodiscard]] std::string agents_cell(const StoredKey& key, const char* unbound) {
+    if (key.agents.empty())
+        return key.revoked() ? "-" : unbound;
+    std::string out = escape_visible(key.agents.front());
+    if (key.agents.size() > 1)
+        out += fmt::format(" (+{})", key.agents.size() - 1);
     return out;
 }
 
 } // namespace
+
+std::string latin1(std::string_view bytes) {
+    std::string out;
+    for (const char c : bytes) {
+        const auto u = static_cast<unsigned char>(c);
+        if (u < 0x80) {
+            out += c;
+        } else {
+            out += static_cast<char>(0xc0 | (u >> 6));
+            out += static_cast<char>(0x80 | (u & 0x3f));
+        }
+    }
+    return out;
+}
 
 std::string time_text(std::int64_t seconds) {
     const std::string text = format_utc(seconds * 1'000'000); // "2026-11-23T04:40:36.000Z"
@@ -83,7 +102,7 @@ std::string time_text(std::int64_t seconds) {
 }
 
 std::string list_keys(Context& context, bool json) {
-    const auto keys = load(context);
+    const auto keys = load_keys(context);
     if (json) {
         Json out = Json::array();
         for (const StoredKey& key : keys)
@@ -97,11 +116,13 @@ std::string list_keys(Context& context, bool json) {
     std::size_t width = 2;
     for (const StoredKey& key : keys)
         width = std::max(width, key.id.size());
-    std::string out =
-        fmt::format("{:<{}}  {:<7}  {:<50}  {}\n", "ID", width, "STATE", "FINGERPRINT", "AGENT");
+    const keyring::Policy policy = policy_in_force(context);
+    std::string out = fmt::format("{:<{}}  {:<7}  {:<7}  {:<50}  {}\n", "ID", width, "STATE", "BINDING",
+                                  "FINGERPRINT", "AGENT");
     for (const StoredKey& key : keys)
-        out += fmt::format("{:<{}}  {:<7}  {:<50}  {}\n", key.id, width, state_of(key), key.fingerprint,
-                           agents_cell(key.agents));
+        out += fmt::format("{:<{}}  {:<7}  {:<7}  {:<50}  {}\n", key.id, width, state_of(key),
+                           key.binding.empty() ? "default" : key.binding, key.fingerprint,
+                           agents_cell(key, unbound_words(policy)));
     return out;
 }
 
@@ -127,7 +148,12 @@ std::string show_key(Context& context, const std::string& name, bool json) {
     std::string out = fmt::format("id           {}\nstate        {}\ntype         {}\nfingerprint  {}\n",
                                   key.id, state_of(key), key.type, key.fingerprint);
     for (const std::string& agent : key.agents)
-        out += fmt::format("agent        {}  (md5 {})\n", escape_visible(agent), md5_hex(agent));
+        out += is_pattern(agent)
+                   ? fmt::format("agent        {}  (pattern)\n", escape_visible(agent))
+                   : fmt::format("agent        {}  (md5 {})\n", escape_visible(agent), md5_hex(agent));
+    if (key.agents.empty())
+        out += fmt::format("agent        {}\n", agents_cell(key, unbound_words(policy_in_force(context))));
+    out += fmt::format("binding      {}\n", key.binding.empty() ? "default" : key.binding);
     if (!key.note.empty())
         out += fmt::format("note         {}\n", escape_visible(key.note, 400));
     out += fmt::format("public key   {} {}\n", key.type, key.blob);

@@ -3,6 +3,7 @@
 #include "gatectl/problem.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace gate::ctl {
@@ -98,6 +99,11 @@ KeyParts take_apart(std::string_view type, std::string_view blob) {
             malformed("it names no application");
     in.end();
     return parts;
+}
+
+std::size_t rsa_bits(const KeyParts& parts) {
+    return parts.modulus.size() * 8 -
+           static_cast<std::size_t>(std::countl_zero(static_cast<unsigned char>(parts.modulus[0])));
 }
 
 } // namespace gate::ctl

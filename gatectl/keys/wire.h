@@ -29,4 +29,7 @@ struct KeyParts {
 // Throws Problem (bad_data).
 [[nodiscard]] KeyParts take_apart(std::string_view type, std::string_view blob);
 
+// Of an RSA key.
+[[nodiscard]] std::size_t rsa_bits(const KeyParts& parts);
+
 } // namespace gate::ctl

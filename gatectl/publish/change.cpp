@@ -1,8 +1,10 @@
 #include "gatectl/publish/change.h"
 
+#include "gatectl/keys/accept.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/compile.h"
 #include "gatectl/publish/config.h"
+#include "gatectl/publish/prepare.h"
 #include "gatectl/publish/present.h"
 #include "gatectl/publish/reconcile.h"
 #include "lib/base/clock.h"
@@ -26,6 +28,16 @@ using Records = std::vector<keyring::KeyRecord>;
         context.remarks.push_back(
             fmt::format("{} is not there: the defaults apply", escape_visible(context.config)));
     return config.policy;
+}
+
+void look_for_outdated(const keyring::Contents& contents, Published& out) {
+    for (const keyring::KeyRecord& key : contents.keys) {
+        if (key.state != keyring::KeyState::active ||
+            wrong_with_policy(contents.policy, key.type, key.blob).empty())
+            continue;
+        out.outdated_example = key.id;
+        ++out.outdated;
+    }
 }
 
 void put_in_place(const Context& context, keyring::Contents contents) {
@@ -71,6 +83,7 @@ void put_in_place(const Context& context, keyring::Contents contents) {
         std::count_if(contents.keys.begin(), contents.keys.end(),
                       [](const auto& key) { return key.state == keyring::KeyState::active; }));
     out.revoked = contents.keys.size() - out.active;
+    look_for_outdated(contents, out);
     using PolicyChange = Published::PolicyChange;
     out.policy = !present.policy                      ? PolicyChange::first
                  : *present.policy == contents.policy ? PolicyChange::same
@@ -80,7 +93,11 @@ void put_in_place(const Context& context, keyring::Contents contents) {
 
 } // namespace
 
-Published change_and_publish(Context& context, PolicyFrom from, const Change& change) {
+namespace {
+
+// The policy that is in place afterwards goes to `policy`.
+[[nodiscard]] Published change_in_store(Context& context, PolicyFrom from, const Change& change,
+                                        std::optional<keyring::Policy>& policy) {
     Store store(context.store, context.owner, context.store_patience);
     Store::Transaction transaction(store, Store::Transaction::Kind::write);
     const Present present = look_at(context.keyring, context.owner);
@@ -92,8 +109,10 @@ Published change_and_publish(Context& context, PolicyFrom from, const Change& ch
     const std::uint64_t stored = store.generation();
     changed = change(store) || changed;
     // "Nothing to do" is only true while logins see exactly this state of the store.
-    if (!changed && present.state == Present::State::good && present.generation == stored)
+    if (!changed && present.state == Present::State::good && present.generation == stored) {
+        policy = present.policy;
         return {};
+    }
 
     keyring::Contents contents;
     contents.generation = std::max(stored, present.generation) + 1;
@@ -107,7 +126,23 @@ Published change_and_publish(Context& context, PolicyFrom from, const Change& ch
     } catch (const Problem& problem) {
         throw Problem(problem.status(), problem.what() + withdraw(context, before, contents));
     }
+    policy = contents.policy;
     return summary(contents, present);
+}
+
+} // namespace
+
+Published change_and_publish(Context& context, PolicyFrom from, const Change& change) {
+    std::optional<keyring::Policy> policy;
+    const Published published = change_in_store(context, from, change, policy);
+    if (policy && context.prepares && context.owner == 0)
+        prepare(context, *policy);
+    return published;
+}
+
+keyring::Policy policy_in_force(const Context& context) {
+    Present present = look_at(context.keyring, context.owner);
+    return present.policy ? std::move(*present.policy) : load_config(context.config, context.owner).policy;
 }
 
 std::string describe(const Published& p) {

@@ -22,6 +22,9 @@ struct Published {
     std::uint64_t generation = 0;
     std::size_t active = 0;
     std::size_t revoked = 0;
+    // Active keys that the policy's rules for new keys would not take any more, and one of them.
+    std::size_t outdated = 0;
+    std::string outdated_example;
     enum class PolicyChange : std::uint8_t { first, changed, same } policy = PolicyChange::same;
 };
 
@@ -35,6 +38,9 @@ enum class PolicyFrom : std::uint8_t {
 using Change = std::function<bool(Store&)>;
 
 [[nodiscard]] Published change_and_publish(Context& context, PolicyFrom from, const Change& change);
+
+// The policy that logins read; without a readable keyring, that of gate.toml. May throw Problem.
+[[nodiscard]] keyring::Policy policy_in_force(const Context& context);
 
 // "published generation 3: 2 keys active, 1 revoked".
 [[nodiscard]] std::string describe(const Published& published);

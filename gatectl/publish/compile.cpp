@@ -7,9 +7,22 @@
 #include "lib/base/sha256.h"
 #include "lib/base/text.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace gate::ctl {
 
 namespace {
+
+// Not a digest of anything: no file name matches a pattern by its md5.
+const std::string k_no_md5(32, '0');
+
+constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
+    {"", keyring::Binding::automatic},
+    {"enforce", keyring::Binding::enforce},
+    {"observe", keyring::Binding::observe},
+    {"off", keyring::Binding::off},
+};
 
 [[nodiscard]] keyring::KeyRecord compile_one(const StoredKey& key) {
     const auto damaged = [&key](const char* what) {
@@ -37,10 +50,15 @@ namespace {
     for (const std::string& name : key.agents) {
         if (wrong_with_agent(name) != nullptr)
             damaged("an agent's name is not one");
-        record.agents.push_back({name, md5_hex(name)});
+        record.agents.push_back({name, std::string()});
+        keyring::Agent& agent = record.agents.back();
+        agent.md5 = agent.is_pattern() ? k_no_md5 : md5_hex(name);
     }
-    if (record.agents.empty() && !key.revoked())
-        damaged("it has no agents");
+    const auto binding = std::find_if(std::begin(k_bindings), std::end(k_bindings),
+                                      [&key](const auto& b) { return b.first == key.binding; });
+    if (binding == std::end(k_bindings))
+        damaged("its binding is none");
+    record.binding = binding->second;
     record.revoked_at = key.revoked_at;
     record.revoke_reason = key.revoke_reason;
     return record;
@@ -64,6 +82,9 @@ StoredKey to_stored(const keyring::KeyRecord& record) {
     key.blob = base64_encode(as_bytes(record.blob));
     for (const keyring::Agent& agent : record.agents)
         key.agents.push_back(agent.name);
+    for (const auto& [word, binding] : k_bindings)
+        if (binding == record.binding)
+            key.binding = word;
     if (record.state == keyring::KeyState::revoked) {
         key.revoked_at = record.revoked_at;
         key.revoke_reason = record.revoke_reason;

@@ -1,187 +1,19 @@
 #include "gatectl/publish/config.h"
 
 #include "gatectl/problem.h"
-#include "gatectl/publish/units.h"
+#include "gatectl/publish/settings.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
-#include <grp.h>
-#include <optional>
 #include <sys/stat.h>
 #include <vector>
-
-namespace {
-struct AssertionFailed {};
-[[noreturn]] void assertion_failed() {
-    throw AssertionFailed();
-}
-} // namespace
-// toml++ 3.3 (Debian 12) asserts where it should say that a key cannot begin so: "[$" would end the program.
-#define TOML_ASSERT(expr) (static_cast<bool>(expr) ? void() : assertion_failed())
-#include <toml++/toml.h>
 
 namespace gate::ctl {
 
 namespace {
 
-using keyring::Durability;
 using keyring::Policy;
-using keyring::StagingMethod;
-
-// Empty: the value was taken. Otherwise what it has to be.
-using Verdict = std::string;
-using Apply = Verdict (*)(const toml::node& value, Policy& policy);
-
-struct Setting {
-    std::string_view section;
-    std::string_view key;
-    Apply apply;
-};
-
-constexpr std::uint64_t k_kib = 1024;
-constexpr std::uint64_t k_mib = 1024 * k_kib;
-constexpr std::uint64_t k_tib = 1024 * 1024 * k_mib;
-
-using Parse = std::optional<std::uint64_t> (*)(std::string_view);
-
-[[nodiscard]] std::optional<std::uint64_t> number_of(const toml::node& value, Parse parse) {
-    if (const auto* integer = value.as_integer(); integer != nullptr && integer->get() >= 0)
-        return static_cast<std::uint64_t>(integer->get());
-    if (const auto* text = value.as_string(); text != nullptr && parse != nullptr)
-        return parse(text->get());
-    return std::nullopt;
-}
-
-template<auto Field, std::uint64_t Least, std::uint64_t Most>
-Verdict size(const toml::node& value, Policy& policy) {
-    const auto bytes = number_of(value, parse_size);
-    if (!bytes || *bytes < Least || *bytes > Most)
-        return fmt::format("must be a size from {} to {} bytes, as 2000000 or \"64 MB\"", Least, Most);
-    policy.*Field = *bytes;
-    return {};
-}
-
-template<auto Field, std::uint32_t Least, std::uint32_t Most>
-Verdict time(const toml::node& value, Policy& policy) {
-    const auto seconds = number_of(value, parse_time);
-    if (!seconds || *seconds < Least || *seconds > Most)
-        return fmt::format("must be a time from {} to {} seconds, as 30, \"90s\", \"10min\" or \"1h\"", Least,
-                           Most);
-    policy.*Field = static_cast<std::uint32_t>(*seconds);
-    return {};
-}
-
-template<auto Field, std::uint32_t Least, std::uint32_t Most>
-Verdict count(const toml::node& value, Policy& policy) {
-    const auto number = number_of(value, nullptr);
-    if (!number || *number < Least || *number > Most)
-        return fmt::format("must be a whole number from {} to {}", Least, Most);
-    policy.*Field = static_cast<std::uint32_t>(*number);
-    return {};
-}
-
-template<auto Field>
-Verdict directory(const toml::node& value, Policy& policy) {
-    const auto* text = value.as_string();
-    if (text == nullptr || !is_clean_directory(text->get()))
-        return "must be an absolute directory without \"//\", \".\", \"..\" and final \"/\", and not \"/\" "
-               "itself";
-    policy.*Field = text->get();
-    return {};
-}
-
-template<auto Field>
-Verdict yes_or_no(const toml::node& value, Policy& policy) {
-    const auto* boolean = value.as_boolean();
-    if (boolean == nullptr)
-        return "must be true or false";
-    policy.*Field = boolean->get();
-    return {};
-}
-
-Verdict account_user(const toml::node& value, Policy& policy) {
-    const auto* text = value.as_string();
-    if (text == nullptr || !is_account_name(text->get()))
-        return "must be the name of a user";
-    if (text->get() == "root")
-        return "must not be root";
-    policy.account_user = text->get();
-    return {};
-}
-
-Verdict group(const toml::node& value, Policy& policy) {
-    const auto* text = value.as_string();
-    if (text == nullptr || (!text->get().empty() && !is_account_name(text->get())))
-        return "must be the name of a group, or empty";
-    policy.spool_gid = keyring::k_inherit_group;
-    if (text->get().empty())
-        return {};
-    std::vector<char> buffer(256 * 1024); // a group's line grows with its members
-    ::group entry{};
-    ::group* found = nullptr;
-    const int error = ::getgrnam_r(text->get().c_str(), &entry, buffer.data(), buffer.size(), &found);
-    if (found == nullptr)
-        return error == 0 ? "names a group that does not exist" : "names a group that could not be looked up";
-    policy.spool_gid = found->gr_gid;
-    return {};
-}
-
-Verdict mode(const toml::node& value, Policy& policy) {
-    const auto* text = value.as_string();
-    const auto bits = text != nullptr ? parse_mode(text->get()) : std::nullopt;
-    if (!bits)
-        return "must be an octal mode in quotes, as \"0660\"";
-    if ((*bits & ~std::uint32_t{0666}) != 0)
-        return "must not have execute, set-id or sticky bits";
-    if ((*bits & 0400) == 0)
-        return "must let the owner read";
-    policy.spool_mode = *bits;
-    return {};
-}
-
-Verdict durability(const toml::node& value, Policy& policy) {
-    const auto text = value.value<std::string_view>();
-    if (text == "full")
-        policy.spool_durability = Durability::full;
-    else if (text == "file")
-        policy.spool_durability = Durability::file;
-    else if (text == "none")
-        policy.spool_durability = Durability::none;
-    else
-        return "must be \"full\", \"file\" or \"none\"";
-    return {};
-}
-
-Verdict staging_method(const toml::node& value, Policy& policy) {
-    const auto text = value.value<std::string_view>();
-    if (text == "automatic")
-        policy.spool_staging_method = StagingMethod::automatic;
-    else if (text == "named")
-        policy.spool_staging_method = StagingMethod::named;
-    else
-        return "must be \"automatic\" or \"named\"";
-    return {};
-}
-
-constexpr Setting k_settings[] = {
-    {"account", "user", account_user},
-    {"spool", "directory", directory<&Policy::spool_directory>},
-    {"spool", "staging", directory<&Policy::spool_staging>},
-    {"spool", "mode", mode},
-    {"spool", "group", group},
-    {"spool", "durability", durability},
-    {"spool", "staging_method", staging_method},
-    {"spool", "min_free", size<&Policy::spool_min_free, 0, k_tib>},
-    {"spool", "min_free_percent", count<&Policy::spool_min_free_percent, 0, 50>},
-    // The upper bound is that of the design: a packet is staged in memory.
-    {"drop", "max_file_size", size<&Policy::drop_max_file_size, 1, 64 * k_mib>},
-    {"drop", "session_files", count<&Policy::drop_session_files, 1, 1'000'000>},
-    {"drop", "session_bytes", size<&Policy::drop_session_bytes, 1, k_tib>},
-    {"drop", "idle_timeout", time<&Policy::drop_idle_timeout, 1, 3600>},
-    {"drop", "session_timeout", time<&Policy::drop_session_timeout, 1, 86'400>},
-    {"audit", "key_served", yes_or_no<&Policy::audit_key_served>},
-};
 
 class ConfigReader {
   public:
@@ -192,9 +24,11 @@ class ConfigReader {
             read_section(section, node);
         if (!wrong_.empty())
             refuse();
-        if (!has("spool", "staging"))
-            policy_.spool_staging =
-                policy_.spool_directory.substr(0, policy_.spool_directory.rfind('/')) + "/staging";
+        const std::string beside = policy_.spool_directory.substr(0, policy_.spool_directory.rfind('/'));
+        if (find("spool.staging") == nullptr)
+            policy_.spool_staging = beside + "/staging";
+        if (find("spool.quarantine") == nullptr)
+            policy_.spool_quarantine = beside + "/quarantine";
         check_together();
         if (!wrong_.empty())
             refuse();
@@ -212,8 +46,9 @@ class ConfigReader {
     }
 
     void read_section(const toml::key& section, const toml::node& node) {
-        const auto known = [&](const Setting& s) { return s.section == section.str(); };
-        if (std::none_of(std::begin(k_settings), std::end(k_settings), known))
+        const auto rows = settings();
+        if (std::none_of(rows.begin(), rows.end(),
+                         [&](const Setting& s) { return s.section == section.str(); }))
             return add(section.source(),
                        fmt::format("unknown section or setting \"{}\"", escape_visible(section.str())));
         const toml::table* table = node.as_table();
@@ -221,36 +56,31 @@ class ConfigReader {
             return add(section.source(),
                        fmt::format("\"{}\" must be a section: [{}]", section.str(), section.str()));
         for (const auto& [key, value] : *table) {
-            const auto row =
-                std::find_if(std::begin(k_settings), std::end(k_settings), [&](const Setting& s) {
-                    return s.section == section.str() && s.key == key.str();
-                });
+            const auto row = std::find_if(rows.begin(), rows.end(), [&](const Setting& s) {
+                return s.section == section.str() && s.key == key.str();
+            });
             const std::string full = fmt::format("{}.{}", section.str(), escape_visible(key.str()));
-            if (row == std::end(k_settings))
+            if (row == rows.end())
                 add(key.source(), fmt::format("unknown setting {}", full));
-            else if (const Verdict verdict = row->apply(value, policy_); !verdict.empty())
+            else if (const std::string verdict = row->apply(value, policy_); !verdict.empty())
                 add(key.source(), fmt::format("{} {}", full, verdict));
         }
     }
 
-    // Rules between settings; the line is that of the one the administrator wrote.
     void check_together() {
-        if (is_same_or_below(policy_.spool_staging, policy_.spool_directory) ||
-            is_same_or_below(policy_.spool_directory, policy_.spool_staging))
-            add(has("spool", "staging") ? where("spool", "staging") : where("spool", "directory"),
-                "spool.staging must be beside spool.directory: neither the same nor one below the other");
-        if (policy_.drop_session_bytes < policy_.drop_max_file_size)
-            add(has("drop", "session_bytes") ? where("drop", "session_bytes")
-                                             : where("drop", "max_file_size"),
-                "drop.session_bytes must not be smaller than drop.max_file_size");
+        for (const Contradiction& c : contradictions(policy_)) {
+            const toml::node* written = nullptr;
+            for (std::size_t i = 0; i < c.settings.size() && written == nullptr; ++i)
+                written = find(c.settings[i]);
+            add(written != nullptr ? written->source() : toml::source_region{}, std::string(c.sentence));
+        }
     }
 
-    [[nodiscard]] bool has(std::string_view section, std::string_view key) const {
-        return root_[section][key].node() != nullptr;
-    }
-    [[nodiscard]] toml::source_region where(std::string_view section, std::string_view key) const {
-        const toml::node* node = root_[section][key].node();
-        return node != nullptr ? node->source() : toml::source_region{};
+    // "section.key", as it is written in the file; nullptr if it is not.
+    [[nodiscard]] const toml::node* find(std::string_view setting) const {
+        const std::size_t dot = setting.find('.');
+        return dot == std::string_view::npos ? nullptr
+                                             : root_[setting.substr(0, dot)][setting.substr(dot + 1)].node();
     }
 
     [[noreturn]] void refuse() {

@@ -1,5 +1,5 @@
 // gate.toml, read into the policy that the keyring carries. Every setting has a row in one table
-// (config.cpp); what has none is an unknown key. Throws Problem with "FILE:LINE: what is wrong".
+// (settings.cpp); what has none is an unknown key. Throws Problem with "FILE:LINE: what is wrong".
 #pragma once
 
 #include "lib/keyring/policy.h"

@@ -33,6 +33,11 @@ void tell_published(Context& context, const Published& published) {
 std::string publish_command(Context& context) {
     const Published published = change_and_publish(context, PolicyFrom::config, [](Store&) { return true; });
     tell_published(context, published);
+    if (published.outdated != 0)
+        context.remarks.push_back(fmt::format(
+            "{} published key(s) would not be accepted by keys.types and keys.min_rsa_bits any more, for "
+            "instance {}; they go on being served",
+            published.outdated, published.outdated_example));
     return fmt::format("{}; policy {}\n", describe(published), words(published.policy));
 }
 

@@ -25,7 +25,7 @@ constexpr Unit k_sizes[] = {
     {"GiB", 1024 * 1024 * 1024},
     {"TiB", std::uint64_t{1024} * 1024 * 1024 * 1024},
 };
-constexpr Unit k_times[] = {{"s", 1}, {"min", 60}, {"h", 3600}};
+constexpr Unit k_times[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"d", 24 * 3600}};
 
 [[nodiscard]] bool is_digit(char c) {
     return c >= '0' && c <= '9';

@@ -1,5 +1,5 @@
 // The values of gate.toml: sizes, times, modes, paths, names. Strict: what is not exactly of the documented
-// form is not a value. nullopt means that; ranges are config.cpp's business.
+// form is not a value. nullopt means that; ranges are settings.cpp's business.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace gate::ctl {
 
 // "64 MB", "1MiB": digits, at most one space, kB MB GB TB (powers of 1000) or KiB MiB GiB TiB. Bytes.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
-// "90s", "10 min", "1h". Seconds.
+// "90s", "10 min", "1h", "30d". Seconds.
 [[nodiscard]] std::optional<std::uint64_t> parse_time(std::string_view text);
 // "0660" or "660": three or four octal digits.
 [[nodiscard]] std::optional<std::uint32_t> parse_mode(std::string_view text);

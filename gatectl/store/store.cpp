@@ -17,7 +17,8 @@ namespace gate::ctl {
 
 namespace {
 
-constexpr int k_schema_version = 1;
+// 1: the first. 2: pubkey.binding.
+constexpr int k_schema_version = 2;
 
 constexpr const char* k_schema[] = {
     "CREATE TABLE gate_store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL,"
@@ -25,18 +26,23 @@ constexpr const char* k_schema[] = {
     "CREATE TABLE pubkey (id TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL UNIQUE,"
     " type TEXT NOT NULL, blob TEXT NOT NULL, note TEXT NOT NULL, added_at INTEGER NOT NULL,"
     " added_by TEXT NOT NULL, revoked_at INTEGER NOT NULL DEFAULT 0, revoked_by TEXT NOT NULL DEFAULT '',"
-    " revoke_reason TEXT NOT NULL DEFAULT '')",
+    " revoke_reason TEXT NOT NULL DEFAULT '', binding TEXT NOT NULL DEFAULT '')",
     "CREATE TABLE agent (key_id TEXT NOT NULL REFERENCES pubkey (id), position INTEGER NOT NULL,"
     " name TEXT NOT NULL, PRIMARY KEY (key_id, position), UNIQUE (key_id, name))",
     "CREATE TABLE history (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, operator TEXT NOT NULL,"
     " action TEXT NOT NULL, key_id TEXT NOT NULL REFERENCES pubkey (id), detail TEXT NOT NULL)",
     "CREATE INDEX history_of_key ON history (key_id)",
-    "INSERT INTO gate_store (one, schema_version, generation) VALUES (1, 1, 0)",
+    "INSERT INTO gate_store (one, schema_version, generation) VALUES (1, 2, 0)",
+};
+
+constexpr const char* k_from_1_to_2[] = {
+    "ALTER TABLE pubkey ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+    "UPDATE gate_store SET schema_version = 2 WHERE one = 1",
 };
 
 constexpr const char* k_key_columns =
     "SELECT id, fingerprint, type, blob, note, added_at, added_by, revoked_at,"
-    " revoked_by, revoke_reason FROM pubkey ";
+    " revoked_by, revoke_reason, binding FROM pubkey ";
 
 using Number = long long; // SOCI's name for 64 bits
 
@@ -107,6 +113,20 @@ void Store::Transaction::commit() {
     open_ = false;
 }
 
+long long Store::schema_version() {
+    Number version = 0;
+    *sql_ << "SELECT schema_version FROM gate_store WHERE one = 1", soci::into(version);
+    return version;
+}
+
+void Store::upgrade() {
+    Transaction transaction(*this, Transaction::Kind::write);
+    if (schema_version() == 1) // nobody was quicker
+        for (const char* statement : k_from_1_to_2)
+            *sql_ << statement;
+    transaction.commit();
+}
+
 void Store::create_or_check() {
     const auto tables = [this](const char* which) {
         Number count = 0;
@@ -124,8 +144,11 @@ void Store::create_or_check() {
         if (tables(" WHERE type = 'table' AND name = 'gate_store'") == 0)
             stop(Status::unavailable, "{} is a database, but not a store of pandora-gate",
                  escape_visible(path_));
-        Number version = 0;
-        *sql_ << "SELECT schema_version FROM gate_store WHERE one = 1", soci::into(version);
+        Number version = schema_version();
+        if (version == 1) {
+            upgrade();
+            version = schema_version();
+        }
         if (version != k_schema_version)
             stop(Status::unavailable,
                  "the store {} has version {}, this program knows version {}: install the pandora-gate that "
@@ -168,7 +191,7 @@ std::vector<StoredKey> Store::keys() {
             (sql_->prepare << k_key_columns << "ORDER BY id", soci::into(key.id), soci::into(key.fingerprint),
              soci::into(key.type), soci::into(key.blob), soci::into(key.note), soci::into(added),
              soci::into(key.added_by), soci::into(revoked), soci::into(key.revoked_by),
-             soci::into(key.revoke_reason));
+             soci::into(key.revoke_reason), soci::into(key.binding));
         rows.execute();
         while (rows.fetch()) {
             key.added_at = added;
@@ -199,7 +222,7 @@ std::optional<StoredKey> Store::find(const char* column, const std::string& valu
         *sql_ << k_key_columns << "WHERE " << column << " = :value", soci::into(key.id),
             soci::into(key.fingerprint), soci::into(key.type), soci::into(key.blob), soci::into(key.note),
             soci::into(added), soci::into(key.added_by), soci::into(revoked), soci::into(key.revoked_by),
-            soci::into(key.revoke_reason), soci::use(value);
+            soci::into(key.revoke_reason), soci::into(key.binding), soci::use(value);
         if (!sql_->got_data())
             return std::nullopt;
         key.added_at = added;
@@ -222,16 +245,30 @@ void Store::insert(const StoredKey& key) {
         const Number added = key.added_at;
         const Number revoked = key.revoked_at;
         *sql_ << "INSERT INTO pubkey (id, fingerprint, type, blob, note, added_at, added_by, revoked_at,"
-                 " revoked_by, revoke_reason) VALUES (:i, :f, :t, :b, :n, :aa, :ab, :ra, :rb, :rr)",
+                 " revoked_by, revoke_reason, binding) VALUES (:i, :f, :t, :b, :n, :aa, :ab, :ra, :rb, :rr, "
+                 ":bi)",
             soci::use(key.id), soci::use(key.fingerprint), soci::use(key.type), soci::use(key.blob),
             soci::use(key.note), soci::use(added), soci::use(key.added_by), soci::use(revoked),
-            soci::use(key.revoked_by), soci::use(key.revoke_reason);
-        Number position = 0;
-        for (const std::string& name : key.agents) {
-            *sql_ << "INSERT INTO agent (key_id, position, name) VALUES (:i, :p, :n)", soci::use(key.id),
-                soci::use(position), soci::use(name);
-            ++position;
-        }
+            soci::use(key.revoked_by), soci::use(key.revoke_reason), soci::use(key.binding);
+        insert_agents(key.id, 0, key.agents);
+    });
+}
+
+void Store::insert_agents(const std::string& id, long long position, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        *sql_ << "INSERT INTO agent (key_id, position, name) VALUES (:i, :p, :n)", soci::use(id),
+            soci::use(position), soci::use(name);
+        ++position;
+    }
+}
+
+void Store::bind(const std::string& id, const std::vector<std::string>& more, const std::string& binding) {
+    guarded(path_, [&] {
+        Number next = 0;
+        *sql_ << "SELECT coalesce(max(position) + 1, 0) FROM agent WHERE key_id = :id", soci::into(next),
+            soci::use(id);
+        insert_agents(id, next, more);
+        *sql_ << "UPDATE pubkey SET binding = :b WHERE id = :id", soci::use(binding), soci::use(id);
     });
 }
 

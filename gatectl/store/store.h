@@ -23,7 +23,8 @@ struct StoredKey {
     std::string type;
     std::string blob; // base64, as in a .pub file
     std::string note;
-    std::vector<std::string> agents; // as they were given
+    std::vector<std::string> agents; // as they were given; none: an unbound key
+    std::string binding;             // "enforce", "observe", "off"; empty: the policy's
     std::int64_t added_at = 0;       // seconds since the epoch, as all times here
     std::string added_by;
     std::int64_t revoked_at = 0; // 0: active
@@ -37,7 +38,7 @@ struct StoredKey {
 struct HistoryEntry {
     std::int64_t at = 0;
     std::string operator_name;
-    std::string action; // "add", "revoke", "adopt"
+    std::string action; // "add", "bind", "revoke", "adopt"
     std::string key_id;
     std::string detail;
 
@@ -76,6 +77,8 @@ class Store {
     [[nodiscard]] std::optional<StoredKey> find_fingerprint(const std::string& fingerprint);
     [[nodiscard]] std::optional<StoredKey> find_id(const std::string& id);
     void insert(const StoredKey& key);
+    // Agents behind those that it has, and its binding.
+    void bind(const std::string& id, const std::vector<std::string>& more, const std::string& binding);
     void revoke(const std::string& id, std::int64_t at, const std::string& by, const std::string& reason);
 
     void remember(const HistoryEntry& entry);
@@ -83,6 +86,9 @@ class Store {
 
   private:
     void create_or_check();
+    [[nodiscard]] long long schema_version();
+    void upgrade();
+    void insert_agents(const std::string& id, long long position, const std::vector<std::string>& names);
     [[nodiscard]] std::vector<std::string> agents_of(const std::string& id);
     [[nodiscard]] std::optional<StoredKey> find(const char* column, const std::string& value);
 

@@ -17,8 +17,8 @@ constexpr std::size_t k_md5_hex = 32;
            std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// The text as ISO 8859-1 bytes: an agent whose packets are in that encoding calls its files so, and takes the MD5
-// of that. nullopt: not representable.
+// The text as ISO 8859-1 bytes: an agent whose packets are in that encoding calls its files so, and takes the
+// MD5 of that. nullopt: not representable.
 [[nodiscard]] std::optional<std::string> as_latin1(std::string_view utf8) {
     std::string out;
     for (std::size_t i = 0; i < utf8.size(); ++i) {
@@ -109,6 +109,25 @@ bool name_agrees(const keyring::KeyRecord& key, std::string_view file_agent) {
             return matches_pattern(agent.name, file_agent) || is_md5(file_agent);
         return file_agent == agent.name || file_agent == agent.md5;
     });
+}
+
+Reason check_content(const Verdict& verdict) {
+    switch (verdict.content) {
+    case Content::doctype:
+        return Reason::content_doctype;
+    case Content::wrong_root:
+        return Reason::content_root;
+    case Content::too_complex:
+        return Reason::content_complex;
+    case Content::well_formed:
+        return verdict.agent_name ? Reason::none : Reason::content_agent;
+    case Content::unchecked:
+    case Content::malformed:
+        return Reason::none;
+    case Content::last_:
+        break;
+    }
+    return Reason::protocol; // no verdict at all
 }
 
 Reason check_binding(const keyring::KeyRecord& key, std::string_view file_agent, const Verdict& verdict) {

@@ -23,9 +23,12 @@ enum class BindingMode : std::uint8_t {
 // `*` stands for any bytes, none included.
 [[nodiscard]] bool matches_pattern(std::string_view pattern, std::string_view text);
 
-// May the agent in a file name be one of the key's, as far as the name tells? With a pattern, the MD5 of a name
-// may be anybody's: check_binding() decides.
+// May the agent in a file name be one of the key's, as far as the name tells? With a pattern, the MD5 of a
+// name may be anybody's: check_binding() decides.
 [[nodiscard]] bool name_agrees(const keyring::KeyRecord& key, std::string_view file_agent);
+
+// Why a packet may not be delivered for what it holds, whoever sends it; of one that nobody has read: `none`.
+[[nodiscard]] Reason check_content(const Verdict& verdict);
 
 // Do key, file name and packet agree? `agent_name` or `agent_mismatch` if not; `content_agent`: the packet is
 // readable and names nobody. A packet whose name could not be read is judged by its file name.

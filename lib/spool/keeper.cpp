@@ -23,30 +23,12 @@ const std::uint64_t k_mismatch = XXH3_64bits("agent.mismatch", 14);
 
 } // namespace
 
-Reason Keeper::judge_content(const Verdict& verdict) const {
-    switch (verdict.content) {
-    case Content::doctype:
-        return Reason::content_doctype;
-    case Content::wrong_root:
-        return Reason::content_root;
-    case Content::too_complex:
-        return Reason::content_complex;
-    case Content::unchecked:
-        // A front that has not looked where it must.
-        return policy_.content_check ? Reason::protocol : Reason::none;
-    case Content::well_formed:
-        return verdict.agent_name ? Reason::none : Reason::content_agent;
-    case Content::malformed:
-        return Reason::none;
-    case Content::last_:
-        break;
-    }
-    return Reason::protocol;
-}
-
 // Why the file may not be delivered; what is only observed goes into `taken`.
 Reason Keeper::judge(const File& file, Taken& taken) {
-    if (const Reason reason = judge_content(file.verdict); reason != Reason::none)
+    // A front that has not looked where it must is none of ours.
+    if (policy_.content_check && file.verdict.content == Content::unchecked)
+        return Reason::protocol;
+    if (const Reason reason = check_content(file.verdict); reason != Reason::none)
         return reason;
     if (mode_ == BindingMode::enforce || mode_ == BindingMode::observe) {
         const Reason reason = check_binding(key_, file.agent, file.verdict);

@@ -1,5 +1,5 @@
-// A complete file, taken for good: into data_in, into quarantine, or recognised as one that has been taken before.
-// Knows the policy and no protocol; tells nobody: the caller has an audit.
+// A complete file, taken for good: into data_in, into quarantine, or recognised as one that has been taken
+// before. Knows the policy and no protocol; tells nobody: the caller has an audit.
 #pragma once
 
 #include "lib/keyring/policy.h"
@@ -30,8 +30,8 @@ struct Taken {
     std::optional<Error> cause; // of a refusal
     Sha256 sha256{};
 
-    // What does not agree with the key, though it is not why the file was not delivered, or it was: the binding is
-    // observed only, or being learned.
+    // What does not agree with the key, though it is not why the file was not delivered, or it was: the
+    // binding is observed only, or being learned.
     Reason observed = Reason::none;
     // agent.mismatch: how often it happened untold since the last time; nullopt: not now.
     std::optional<std::uint64_t> tell_mismatch;
@@ -56,7 +56,6 @@ class Keeper {
 
   private:
     [[nodiscard]] Reason judge(const File& file, Taken& taken);
-    [[nodiscard]] Reason judge_content(const Verdict& verdict) const;
     void learn(const File& file, Taken& taken);
     void deliver(Reservation& reservation, const File& file, const DropDigest& digest, Taken& taken);
     void put_away(Reservation& reservation, const File& file, const DropDigest& digest, Taken& taken);

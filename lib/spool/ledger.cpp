@@ -54,8 +54,8 @@ void Ledger::open_pause(const std::string& path, uid_t owner) {
 bool Ledger::paused() const {
     if (!pause_.valid())
         return false;
-    // Written in place: what cannot be read is being written, or is damaged. An administrator who paused must not
-    // be overheard for that.
+    // Written in place: what cannot be read is being written, or is damaged. An administrator who paused must
+    // not be overheard for that.
     const auto pause = read_pause(pause_.get());
     return !pause || pause->holds_at(wall_clock_us() / 1'000'000);
 }
@@ -81,7 +81,8 @@ std::vector<Ledger::Trouble> Ledger::take_troubles() {
 
 std::vector<int> Ledger::descriptors() const {
     std::vector<int> out;
-    for (const int fd : {memory_.fd(), backlog_.fd(), pause_.get(), quarantine_ ? quarantine_->usage() : -1}) {
+    for (const int fd :
+         {memory_.fd(), backlog_.fd(), pause_.get(), quarantine_ ? quarantine_->usage() : -1}) {
         if (fd >= 0)
             out.push_back(fd);
     }

@@ -1,6 +1,6 @@
-// Everything that a session shares with the others of its key and with the administrator: opened in one place,
-// before a sandbox, each part for itself. A part that cannot be had is told, and deliveries go on without it -
-// but for the quarantine, without which what it should take is refused.
+// Everything that a session shares with the others of its key and with the administrator: opened in one
+// place, before a sandbox, each part for itself. A part that cannot be had is told, and deliveries go on
+// without it - but for the quarantine, without which what it should take is refused.
 #pragma once
 
 #include "lib/keyring/policy.h"
@@ -20,13 +20,13 @@ namespace gate::spool {
 
 class Ledger {
   public:
-    // `policy` must outlive the object. `owner`: the account, whose files these are; the pause file is root's or
-    // its own.
+    // `policy` must outlive the object. `owner`: the account, whose files these are; the pause file is root's
+    // or its own.
     Ledger(const keyring::Policy& policy, const keyring::Fingerprint& key, const Spool& spool,
            const StatePaths& paths, uid_t owner);
 
-    // May a file of this size (bytes, if it is known) be begun now? `open_files` of this session have been let in
-    // and count, though they are not delivered.
+    // May a file of this size (bytes, if it is known) be begun now? `open_files` of this session have been
+    // let in and count, though they are not delivered.
     [[nodiscard]] Reason check(std::optional<std::uint64_t> size, std::uint64_t open_files);
 
     struct Trouble {

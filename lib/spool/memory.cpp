@@ -31,9 +31,10 @@ constexpr std::uint64_t k_entries_at = sizeof(MemoryHeader) + sizeof(std::uint64
 }
 
 [[nodiscard]] bool is_header(const MemoryHeader& h) {
-    const bool sizes_fit = std::ranges::all_of(h.learned_sizes, [](auto n) { return n <= Learned::k_max_agent; });
-    return h.magic == k_magic && h.capacity >= k_first_capacity && h.capacity <= k_max_capacity && sizes_fit &&
-           h.learned_packets <= k_proposing_packets;
+    const bool sizes_fit =
+        std::ranges::all_of(h.learned_sizes, [](auto n) { return n <= Learned::k_max_agent; });
+    return h.magic == k_magic && h.capacity >= k_first_capacity && h.capacity <= k_max_capacity &&
+           sizes_fit && h.learned_packets <= k_proposing_packets;
 }
 
 [[nodiscard]] Learned learned_of(const MemoryHeader& h) {
@@ -146,10 +147,10 @@ Result<void> Memory::read_entries(std::uint64_t from) {
     for (std::uint64_t done = 0; done < block.size();) {
         const std::uint64_t place = (from + done) % header_.capacity;
         const std::uint64_t run = std::min<std::uint64_t>(block.size() - done, header_.capacity - place);
-        const auto bytes = std::as_writable_bytes(std::span(block)).subspan(done * sizeof(MemoryEntry),
-                                                                            run * sizeof(MemoryEntry));
-        const Result<void> read =
-            read_exact_at(fd_.get(), bytes, static_cast<std::uint64_t>(place_of(from + done, header_.capacity)));
+        const auto bytes = std::as_writable_bytes(std::span(block))
+                               .subspan(done * sizeof(MemoryEntry), run * sizeof(MemoryEntry));
+        const Result<void> read = read_exact_at(
+            fd_.get(), bytes, static_cast<std::uint64_t>(place_of(from + done, header_.capacity)));
         if (!read && read.error().code != Errc::truncated)
             return read;
         done += run;
@@ -210,9 +211,9 @@ Memory::Hold::Hold(Memory& memory, std::int64_t now_us) : memory_(memory), now_u
 Memory::Hold::~Hold() {
     if (!locked_ || !memory_.fd_.valid())
         return;
-    const auto written =
-        header_changed_ ? write_record(memory_.fd_.get(), std::as_bytes(std::span(&memory_.header_, 1)))
-                        : Result<void>{};
+    const auto written = header_changed_
+                             ? write_record(memory_.fd_.get(), std::as_bytes(std::span(&memory_.header_, 1)))
+                             : Result<void>{};
     unlock(memory_.fd_.get());
     if (!written)
         memory_.give_up(written.error());

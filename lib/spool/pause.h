@@ -10,7 +10,8 @@
 
 namespace gate::spool {
 
-// The file is StatePaths::pause, 0644.
+// The name of StatePaths::pause, 0644.
+inline constexpr const char* k_pause_name = "pause";
 inline constexpr std::size_t k_max_pause_reason = 200;
 
 struct Pause {

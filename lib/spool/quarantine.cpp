@@ -64,8 +64,7 @@ Result<void> write_usage(int fd, const QuarantineUsage& usage) {
 
 Result<Quarantine> Quarantine::open(const keyring::Policy& policy, const Spool& spool, int state_dir,
                                     uid_t owner) {
-    Fd directory{
-        ::open(policy.spool_quarantine.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    Fd directory{::open(policy.spool_quarantine.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
     if (!directory.valid() && errno == ENOENT)
         return fail(Errc::missing, "the quarantine directory is missing", ENOENT);
     if (!directory.valid() && (errno == ELOOP || errno == ENOTDIR))
@@ -110,8 +109,8 @@ void Quarantine::give_back(std::uint64_t bytes) {
     unlock(usage_.get());
 }
 
-Result<void> Quarantine::take(Spool& spool, Reservation& packet, const std::string& id, std::string_view sidecar,
-                              std::span<const std::byte> content) {
+Result<void> Quarantine::take(Spool& spool, Reservation& packet, const std::string& id,
+                              std::string_view sidecar, std::span<const std::byte> content) {
     const std::uint64_t bytes = charged(content.size()) + charged(sidecar.size());
     GATE_CHECK(charge(bytes));
     const auto put = [&]() -> Result<void> {

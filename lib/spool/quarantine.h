@@ -3,8 +3,8 @@
 // id: ID.json says why (made first), ID.packet is the content.
 //
 // Bounded: quarantine.max_size counts what both files take on the disk, in blocks. The account cannot look,
-// so the sum is kept in a file of StatePaths::directory, and set right by root whenever it looks (`pandora-gate
-// quarantine`, `publish`).
+// so the sum is kept in a file of StatePaths::directory, and set right by root whenever it looks
+// (`pandora-gate quarantine`, `publish`).
 #pragma once
 
 #include "lib/base/fd.h"
@@ -43,12 +43,13 @@ struct QuarantineUsage {
 // The side of it that takes packets. All is opened before a sandbox.
 class Quarantine {
   public:
-    // `spool` tells the volume. Errors: missing, not_regular, bad_input (another volume), those of open_shared.
-    [[nodiscard]] static Result<Quarantine> open(const keyring::Policy& policy, const Spool& spool, int state_dir,
-                                                 uid_t owner);
+    // `spool` tells the volume. Errors: missing, not_regular, bad_input (another volume), those of
+    // open_shared.
+    [[nodiscard]] static Result<Quarantine> open(const keyring::Policy& policy, const Spool& spool,
+                                                 int state_dir, uid_t owner);
 
-    // A packet, durable when this returns. Errors: too_large (there is no room: nothing was taken), closed (the
-    // sum could not be had in time), those of Spool.
+    // A packet, durable when this returns. Errors: too_large (there is no room: nothing was taken), closed
+    // (the sum could not be had in time), those of Spool.
     [[nodiscard]] Result<void> take(Spool& spool, Reservation& packet, const std::string& id,
                                     std::string_view sidecar, std::span<const std::byte> content);
 

@@ -201,8 +201,8 @@ Result<void> Spool::put_away(Reservation& reservation, int directory, const std:
     constexpr mode_t k_nobody = 0;
     GATE_CHECK(fs_.set_mode(reservation.fd_.get(), k_nobody));
     GATE_CHECK(link(reservation, directory, name.c_str()));
-    // The directory cannot be opened by the account. The file can: with its link count ext4, xfs and btrfs write
-    // the name that changed it.
+    // The directory cannot be opened by the account. The file can: with its link count ext4, xfs and btrfs
+    // write the name that changed it.
     if (policy_.spool_durability == keyring::Durability::full)
         GATE_CHECK(fs_.sync_directory(reservation.fd_.get()));
     return {};

@@ -43,10 +43,10 @@ struct Published {
 
 class Spool {
   public:
-    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether files
-    // here can do without a name; removes what crashed sessions left in the staging directory. All that reads a
-    // directory happens here: before a sandbox. `policy` and `fs` must outlive the object.
-    // Errors: missing, not_regular, bad_input, system, no_space.
+    // Opens both directories, neither through a symbolic link, both on one file system; finds out whether
+    // files here can do without a name; removes what crashed sessions left in the staging directory. All that
+    // reads a directory happens here: before a sandbox. `policy` and `fs` must outlive the object. Errors:
+    // missing, not_regular, bad_input, system, no_space.
     [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs);
 
     [[nodiscard]] Result<FreeSpace> free_space() const;

@@ -32,8 +32,26 @@ void nothing_means_the_defaults() {
 void every_setting_is_taken() {
     keyring::Policy want;
     want.account_user = "agents";
+    want.account_group = "agents-g";
+    want.account_shells = "/bin/false,/usr/sbin/nologin";
     want.spool_directory = "/srv/p/in";
     want.spool_staging = "/srv/p/tmp";
+    want.spool_quarantine = "/srv/p/look";
+    want.spool_max_backlog = 1234;
+    want.spool_resend_window = 0;
+    want.quota_files = 77;
+    want.quota_bytes = 88'000'000;
+    want.quota_window = 99;
+    want.content_check = false;
+    want.quarantine_max_size = 9'000'000;
+    want.quarantine_max_age = 7 * 86'400;
+    want.binding_default = keyring::Binding::observe;
+    want.binding_unbound_keys = keyring::Unbound::refuse;
+    want.drop_recursive = keyring::Recursive::flatten;
+    want.keys_min_rsa_bits = 3072;
+    want.keys_types = "ed25519,rsa";
+    want.audit_mode = keyring::AuditMode::required;
+    want.audit_repeat_window = 60;
     want.spool_mode = 0640;
     want.spool_gid = 0;
     want.spool_durability = keyring::Durability::file;
@@ -48,9 +66,14 @@ void every_setting_is_taken() {
     want.audit_key_served = true;
     const auto got = ctl::parse_config(R"([account]
 user = "agents"
+group = "agents-g"
+shells = ["/bin/false", "/usr/sbin/nologin"]
 [spool]
 directory = "/srv/p/in"
 staging = "/srv/p/tmp"
+quarantine = "/srv/p/look"
+max_backlog = 1234
+resend_window = 0
 mode = "0640"
 group = "root"
 durability = "file"
@@ -63,16 +86,42 @@ session_files = 12
 session_bytes = "1 GB"
 idle_timeout = "90s"
 session_timeout = "1h"
+recursive = "flatten"
+[quota]
+files = 77
+bytes = "88 MB"
+window = 99
+[content]
+check = false
+[quarantine]
+max_size = "9 MB"
+max_age = "7d"
+[binding]
+default = "observe"
+unbound_keys = "refuse"
+[keys]
+min_rsa_bits = 3072
+types = ["ed25519", "rsa"]
 [audit]
+mode = "required"
 key_served = true
+repeat_window = "1min"
 )",
                                        "x");
     CHECK(got == want);
 }
 
-void staging_follows_the_directory() {
-    CHECK_EQ(ctl::parse_config("[spool]\ndirectory=\"/srv/x/data_in\"", "x").spool_staging,
-             std::string("/srv/x/staging"));
+void staging_and_quarantine_follow_the_directory() {
+    const auto policy = ctl::parse_config("[spool]\ndirectory=\"/srv/x/data_in\"", "x");
+    CHECK_EQ(policy.spool_staging, std::string("/srv/x/staging"));
+    CHECK_EQ(policy.spool_quarantine, std::string("/srv/x/quarantine"));
+}
+
+void a_binding_that_is_written_is_not_automatic() {
+    CHECK(ctl::parse_config("", "x").binding_default == keyring::Binding::automatic);
+    CHECK(ctl::parse_config("[binding]\ndefault=\"enforce\"", "x").binding_default ==
+          keyring::Binding::enforce);
+    CHECK(ctl::parse_config("[binding]\ndefault=\"off\"", "x").binding_default == keyring::Binding::off);
 }
 
 void mistakes_have_their_line() {
@@ -115,8 +164,29 @@ void values_out_of_range() {
           "session_files=\"1\"", "session_bytes=0", "idle_timeout=0", "idle_timeout=\"2h\"",
           "idle_timeout=\"10m\"", "session_timeout=\"25h\"", "session_timeout=99999999999999999999"})
         bad("drop", s);
-    for (const char* s : {"key_served=1", "key_served=\"yes\""})
+    for (const char* s : {"key_served=1", "key_served=\"yes\"", "mode=\"always\"", "mode=true",
+                          "repeat_window=\"25h\"", "repeat_window=-1"})
         bad("audit", s);
+    for (const char* s : {"group=\"\"", "group=7", "shells=\"/bin/false\"", "shells=[]", "shells=[\"false\"]",
+                          "shells=[\"/bin/a,b\"]", "shells=[1]", "shells=[\"/bin/x\",2]"})
+        bad("account", s);
+    for (const char* s : {"quarantine=\"q\"", "max_backlog=0", "max_backlog=10000001",
+                          "resend_window=\"25h\"", "resend_window=\"2d\""})
+        bad("spool", s);
+    for (const char* s : {"recursive=true", "recursive=\"yes\""})
+        bad("drop", s);
+    for (const char* s :
+         {"files=0", "files=100001", "bytes=0", "bytes=\"2 TiB\"", "window=0", "window=\"2d\""})
+        bad("quota", s);
+    for (const char* s : {"check=1", "check=\"on\""})
+        bad("content", s);
+    for (const char* s : {"max_size=0", "max_age=0", "max_age=\"3651d\""})
+        bad("quarantine", s);
+    for (const char* s : {"default=\"automatic\"", "default=false", "unbound_keys=\"no\""})
+        bad("binding", s);
+    for (const char* s : {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]",
+                          "types=[\"dsa\"]", "types=\"rsa\"", "types=[\"ssh-rsa\"]"})
+        bad("keys", s);
 }
 
 void settings_that_contradict_each_other() {
@@ -127,15 +197,25 @@ void settings_that_contradict_each_other() {
     CHECK_EQ(ctl::parse_config("[spool]\ndirectory=\"/a/b\"\nstaging=\"/a/bc\"", "x").spool_staging,
              std::string("/a/bc"));
     refused("[drop]\nmax_file_size=1000\nsession_bytes=999", "gate.toml:3: drop.session_bytes");
+    refused("[spool]\ndirectory=\"/a/quarantine\"", "gate.toml:2: spool.quarantine must be beside");
+    refused("[spool]\n\nquarantine=\"/var/spool/pandora\"", "gate.toml:3: spool.quarantine must be beside");
+    refused("[spool]\nquarantine=\"/var/spool/pandora/data_in/q\"",
+            "gate.toml:2: spool.quarantine must be beside");
+    refused("[spool]\nstaging=\"/a/s\"\nquarantine=\"/a/s/q\"", "gate.toml:3: spool.quarantine must be");
+    refused("[spool]\nstaging=\"/var/spool/pandora/quarantine\"", "gate.toml:2: spool.quarantine must be");
+    refused("[drop]\nmax_file_size=1000\n[quota]\nbytes=999", "gate.toml:4: quota.bytes must not");
+    refused("[drop]\nmax_file_size=1000\n[quarantine]\nmax_size=\"8kB\"",
+            "gate.toml:4: quarantine.max_size must have room");
 }
 
 void units_are_strict() {
     CHECK(ctl::parse_size("1 kB") == 1000U);
     CHECK(ctl::parse_size("2TiB") == std::uint64_t{2} << 40);
     CHECK(ctl::parse_time("10 min") == 600U);
+    CHECK(ctl::parse_time("30d") == 2'592'000U);
     for (const char* bad : {"", " 1MB", "1MB ", "MB", "1", "+1MB", "-1MB", "1.5MB", "99999999999TiB", "1Mb"})
         CHECK_MSG(!ctl::parse_size(bad), bad);
-    for (const char* bad : {"", "1", "1m", "1 S", "1d", "h"})
+    for (const char* bad : {"", "1", "1m", "1 S", "1D", "1days", "h"})
         CHECK_MSG(!ctl::parse_time(bad), bad);
     CHECK(ctl::parse_mode("0660") == 0660U);
     CHECK(ctl::parse_mode("640") == 0640U);
@@ -172,8 +252,10 @@ void the_shipped_file_is_the_defaults() {
             text.erase(at + 1, 1);
             ++settings;
         }
-    CHECK_EQ(settings, std::size_t{15});
-    CHECK(ctl::parse_config(text, path) == keyring::Policy{});
+    CHECK_EQ(settings, std::size_t{33});
+    keyring::Policy want;
+    want.binding_default = keyring::Binding::enforce; // what automatic means for a key that is added by hand
+    CHECK(ctl::parse_config(text, path) == want);
 }
 
 } // namespace
@@ -182,7 +264,8 @@ int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(nothing_means_the_defaults),
         GATE_TEST(every_setting_is_taken),
-        GATE_TEST(staging_follows_the_directory),
+        GATE_TEST(staging_and_quarantine_follow_the_directory),
+        GATE_TEST(a_binding_that_is_written_is_not_automatic),
         GATE_TEST(mistakes_have_their_line),
         GATE_TEST(values_out_of_range),
         GATE_TEST(settings_that_contradict_each_other),

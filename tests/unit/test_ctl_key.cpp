@@ -3,6 +3,7 @@
 #include "tests/unit/test_ctl_keys.h"
 
 #include "gatectl/crypto.h"
+#include "gatectl/keys/accept.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
@@ -163,14 +164,38 @@ void agents_md5_is_that_of_the_name() {
 }
 
 void agent_names() {
-    for (const char* good : {"a", "web 01", "se\xc3\xb1or", "a.b", "x-", "{}[]()'\"\\", "\xff"})
+    for (const char* good :
+         {"a", "web 01", "se\xc3\xb1or", "a.b", "x-", "{}[]()'\"\\", "\xff", "a*", "*", "*.b*"})
         CHECK_MSG(ctl::wrong_with_agent(good) == nullptr, good);
-    for (const char* bad : {"", ".a", "-a", "a/b", "a*", "*", "a\nb", "a\x7f", "\t"})
+    for (const char* bad : {"", ".a", "-a", "a/b", "a\nb", "a\x7f", "\t"})
         CHECK_MSG(ctl::wrong_with_agent(bad) != nullptr, bad);
     CHECK(ctl::wrong_with_agent(std::string(200, 'a')) == nullptr);
     CHECK(ctl::wrong_with_agent(std::string(201, 'a')) != nullptr);
     CHECK(ctl::wrong_with_agent(std::string(1, '\0')) != nullptr);
     CHECK_EQ(ctl::check_agents({"a", "b", "a"}).size(), std::size_t{2});
+    CHECK(ctl::check_agents({}).empty());
+    // A name out of a packet must not become a pattern.
+    CHECK(ctl::wrong_with_exact_agent("web01") == nullptr);
+    for (const char* bad : {"*", "web*", "a/b", "", "-a"})
+        CHECK_MSG(ctl::wrong_with_exact_agent(bad) != nullptr, bad);
+}
+
+void the_policy_chooses_among_good_keys() {
+    const auto said = [](const keyring::Policy& policy, const Fixture& key) {
+        return ctl::wrong_with_policy(policy, key.type, blob_of(key));
+    };
+    keyring::Policy policy;
+    for (const Fixture& key : {k_ed25519, k_ecdsa256, k_ecdsa384, k_ecdsa521, k_rsa2048})
+        CHECK_EQ(said(policy, key), std::string());
+    policy.keys_min_rsa_bits = 2049;
+    CHECK_EQ(said(policy, k_rsa2048), std::string("this RSA key has 2048 bits, keys.min_rsa_bits is 2049"));
+    CHECK_EQ(said(policy, k_ed25519), std::string());
+    policy.keys_types = "sk-ed25519,rsa";
+    CHECK_EQ(said(policy, k_ed25519),
+             std::string("keys of type ed25519 are not accepted here: keys.types is sk-ed25519,rsa"));
+    CHECK(!said(policy, k_ecdsa521).empty());
+    policy.keys_types = "ed25519";
+    CHECK_EQ(said(policy, k_ed25519), std::string());
 }
 
 void ids_are_harmless() {
@@ -178,6 +203,8 @@ void ids_are_harmless() {
     CHECK_EQ(ctl::propose_id("web01", fp, 6), std::string("web01-abcdef"));
     CHECK_EQ(ctl::propose_id("se\xc3\xb1or x", fp, 6), std::string("se-or-x-abcdef"));
     CHECK_EQ(ctl::propose_id("\xff\xff", fp, 8), std::string("key-abcdef00"));
+    CHECK_EQ(ctl::propose_id("", fp, 6), std::string("key-abcdef"));
+    CHECK_EQ(ctl::propose_id("web*", fp, 6), std::string("web-abcdef"));
     for (const char* name : {"_a", "a.", "..", "(x)", "-", "0"})
         CHECK_MSG(ctl::is_key_id(ctl::propose_id(name, fp, 6)), name);
     for (const char* bad : {"", "-a", ".a", "a b", "a/b", "a:b", "\xc3\xb1"})
@@ -198,6 +225,7 @@ int main() {
         GATE_TEST(a_blob_cut_anywhere_is_refused),
         GATE_TEST(agents_md5_is_that_of_the_name),
         GATE_TEST(agent_names),
+        GATE_TEST(the_policy_chooses_among_good_keys),
         GATE_TEST(ids_are_harmless),
     };
     return cmocka_run_group_tests_name("ctl_key", tests, nullptr, nullptr);

@@ -2,76 +2,17 @@
 // brings a revoked key back.
 #include "tests/unit/support.h"
 #include "tests/unit/test_ctl_keys.h"
+#include "tests/unit/test_ctl_place.h"
 
-#include "gatectl/keys/commands.h"
-#include "gatectl/problem.h"
 #include "gatectl/publish/publish.h"
-#include "lib/keyring/reader.h"
 
-#include <fmt/format.h>
-#include <functional>
+#include <sqlite3.h>
 #include <thread>
 
 using namespace gate;
 using namespace gate::test;
 
 namespace {
-
-struct Place {
-    TempDir dir;
-    ctl::Context context;
-
-    Place() {
-        context.store = dir / "store/store.db";
-        context.keyring = dir / "keyring";
-        context.config = dir / "gate.toml";
-        context.operator_name = "tester";
-        context.owner = ::geteuid();
-        context.store_patience = 0;
-    }
-
-    std::string add(const Fixture& key, const std::vector<std::string>& agents, const std::string& id = {}) {
-        return ctl::add_key(context, {.key = key.line, .agents = agents, .note = {}, .id = id});
-    }
-    [[nodiscard]] keyring::Reader reader() const {
-        auto opened = keyring::Reader::open(context.keyring.c_str(), context.owner);
-        CHECK_OK(opened);
-        CHECK_OK(opened->verify());
-        return std::move(*opened);
-    }
-    [[nodiscard]] keyring::Header header() const { return reader().header(); }
-    [[nodiscard]] keyring::Policy policy() const {
-        const auto policy = reader().policy();
-        CHECK_OK(policy);
-        return *policy;
-    }
-    [[nodiscard]] std::optional<keyring::KeyRecord> find(const Fixture& key) const {
-        const auto found = reader().find(*keyring::parse_fingerprint(key.fingerprint));
-        CHECK_OK(found);
-        return *found;
-    }
-    [[nodiscard]] std::vector<ctl::StoredKey> stored() {
-        ctl::Store store(context.store, context.owner, 0);
-        const ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::read);
-        return store.keys();
-    }
-};
-
-void refused(ctl::Status status, std::string_view words, const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const ctl::Problem& problem) {
-        CHECK_MSG(std::string_view(problem.what()).find(words) != std::string_view::npos,
-                  fmt::format("[{}] does not say [{}]", problem.what(), words));
-        CHECK_EQ(static_cast<int>(problem.status()), static_cast<int>(status));
-        return;
-    }
-    raise(__FILE__, __LINE__, fmt::format("succeeded, should be refused with [{}]", words));
-}
-
-bool contains(const std::string& text, std::string_view part) {
-    return text.find(part) != std::string::npos;
-}
 
 void a_key_that_was_added_is_in_the_keyring() {
     Place p;
@@ -96,7 +37,8 @@ void adding_again_is_harmless_and_adding_otherwise_is_refused() {
     static_cast<void>(p.add(k_ed25519, {"a", "b"}));
     CHECK(contains(p.add(k_ed25519, {"b", "a"}), "already there, nothing changed"));
     CHECK_EQ(p.header().generation, std::uint64_t{1});
-    refused(ctl::Status::refused, "make a new key pair", [&] { static_cast<void>(p.add(k_ed25519, {"a"})); });
+    refused(ctl::Status::refused, "pandora-gate keys bind a-711e0d --agent NAME",
+            [&] { static_cast<void>(p.add(k_ed25519, {"a"})); });
     refused(ctl::Status::refused, "an id does not change", [&] {
         static_cast<void>(p.add(k_ed25519, {"a", "b"}, "other"));
     });
@@ -271,7 +213,8 @@ void two_administrators_at_once_lose_nothing() {
             blob += type + std::string{0, 0, 0, 32} + std::string(31, who) + static_cast<char>(i);
             const std::string line = type + ' ' + base64_encode(as_bytes(blob));
             static_cast<void>(ctl::add_key(
-                mine, {.key = line, .agents = {fmt::format("{}{}", who, i)}, .note = {}, .id = {}}));
+                mine,
+                {.key = line, .agents = {fmt::format("{}{}", who, i)}, .note = {}, .id = {}, .binding = {}}));
         }
     };
     std::thread other(work, 'b');
@@ -309,6 +252,81 @@ void modes_are_tight_and_demanded() {
     refused(ctl::Status::no_permission, "chmod go-w", [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
 }
 
+// What 0.1.0 wrote before keys had a binding.
+constexpr const char* k_schema_1[] = {
+    "CREATE TABLE gate_store (one INTEGER PRIMARY KEY CHECK (one = 1), schema_version INTEGER NOT NULL,"
+    " generation INTEGER NOT NULL)",
+    "CREATE TABLE pubkey (id TEXT PRIMARY KEY NOT NULL, fingerprint TEXT NOT NULL UNIQUE,"
+    " type TEXT NOT NULL, blob TEXT NOT NULL, note TEXT NOT NULL, added_at INTEGER NOT NULL,"
+    " added_by TEXT NOT NULL, revoked_at INTEGER NOT NULL DEFAULT 0, revoked_by TEXT NOT NULL DEFAULT '',"
+    " revoke_reason TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE agent (key_id TEXT NOT NULL REFERENCES pubkey (id), position INTEGER NOT NULL,"
+    " name TEXT NOT NULL, PRIMARY KEY (key_id, position), UNIQUE (key_id, name))",
+    "CREATE TABLE history (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, operator TEXT NOT NULL,"
+    " action TEXT NOT NULL, key_id TEXT NOT NULL REFERENCES pubkey (id), detail TEXT NOT NULL)",
+    "CREATE INDEX history_of_key ON history (key_id)",
+    "INSERT INTO gate_store (one, schema_version, generation) VALUES (1, 1, 7)",
+    "INSERT INTO agent (key_id, position, name) VALUES ('old', 0, 'web01')",
+    "INSERT INTO history (at, operator, action, key_id, detail) VALUES (1700000000, 'root', 'add', 'old', "
+    "'')",
+};
+
+void execute(const std::string& path, const std::vector<std::string>& statements) {
+    sqlite3* db = nullptr;
+    CHECK_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+    for (const std::string& sql : statements) {
+        char* message = nullptr;
+        const int status = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &message);
+        CHECK_MSG(status == SQLITE_OK, message != nullptr ? message : sql);
+    }
+    sqlite3_close(db);
+}
+
+void make_old_store(const Place& p) {
+    CHECK_EQ(::mkdir((p.dir / "store").c_str(), 0700), 0);
+    write_file(p.context.store, "", 0600);
+    std::vector<std::string> all(std::begin(k_schema_1), std::end(k_schema_1));
+    const std::string_view line = k_ed25519.line;
+    const auto blob = line.substr(line.find(' ') + 1, line.rfind(' ') - line.find(' ') - 1);
+    all.push_back(fmt::format("INSERT INTO pubkey (id, fingerprint, type, blob, note, added_at, added_by) "
+                              "VALUES ('old', '{}', 'ssh-ed25519', '{}', 'n', 1700000000, 'root')",
+                              k_ed25519.fingerprint, blob));
+    execute(p.context.store, all);
+}
+
+void a_store_of_version_1_is_upgraded() {
+    Place p;
+    make_old_store(p);
+    const auto keys = p.stored(); // looking is enough
+    CHECK_EQ(keys.size(), std::size_t{1});
+    CHECK_EQ(keys[0].binding, std::string());
+    CHECK(keys[0].agents == std::vector<std::string>{"web01"});
+    CHECK(contains(ctl::show_key(p.context, "old", false), "add by root"));
+    CHECK(contains(ctl::bind_key(p.context, {.keys = {"old"}, .agents = {"web02"}, .binding = "observe"}),
+                   "published generation 8"));
+    CHECK(p.find(k_ed25519)->binding == keyring::Binding::observe);
+    CHECK(p.stored()[0].agents == std::vector<std::string>({"web01", "web02"}));
+}
+
+void a_locked_store_of_version_1_stays_one() {
+    Place p;
+    make_old_store(p);
+    sqlite3* db = nullptr;
+    CHECK_EQ(sqlite3_open(p.context.store.c_str(), &db), SQLITE_OK);
+    CHECK_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    refused(ctl::Status::unavailable, "locked", [&] { static_cast<void>(p.stored()); });
+    sqlite3_close(db);
+    CHECK_EQ(p.stored().size(), std::size_t{1});
+}
+
+void a_store_of_a_later_version_is_refused() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    execute(p.context.store, {"UPDATE gate_store SET schema_version = 3"});
+    refused(ctl::Status::unavailable, "has version 3, this program knows version 2",
+            [&] { static_cast<void>(p.stored()); });
+}
+
 void what_is_not_our_store_is_refused() {
     Place p;
     static_cast<void>(p.add(k_ed25519, {"a"}));
@@ -337,6 +355,9 @@ int main() {
         GATE_TEST(two_administrators_at_once_lose_nothing),
         GATE_TEST(a_locked_store_is_said_to_be_locked),
         GATE_TEST(modes_are_tight_and_demanded),
+        GATE_TEST(a_store_of_version_1_is_upgraded),
+        GATE_TEST(a_locked_store_of_version_1_stays_one),
+        GATE_TEST(a_store_of_a_later_version_is_refused),
         GATE_TEST(what_is_not_our_store_is_refused),
     };
     return cmocka_run_group_tests_name("ctl_store", tests, nullptr, nullptr);

@@ -1,0 +1,44 @@
+// What may be asked, and how it is spelled: CLI11's objects, and where they put what they read.
+#pragma once
+
+#include "gatectl/context.h"
+#include "gatectl/keys/commands.h"
+#include "gatectl/pause/commands.h"
+#include "gatectl/quarantine/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace gate::ctl {
+
+struct CommandLine {
+    CommandLine();
+
+    CLI::App app{"Administers the keys and the policy of pandora-gate. See pandora-gate(8).", "pandora-gate"};
+    Context context;
+    std::function<std::string()> command; // set by parsing
+
+  private:
+    void options();
+    void keys_commands();
+    void bind_commands(CLI::App& keys);
+    void pause_commands();
+    void quarantine_commands();
+    void json_flag(CLI::App& one);
+
+    std::string key_file_ = "-";
+    AddRequest add_;
+    BindRequest bind_;
+    bool learned_ = false;
+    std::string key_;
+    std::string reason_;
+    PauseRequest pause_;
+    bool status_ = false;
+    ShowRequest show_;
+    ReleaseRequest release_;
+    PurgeRequest purge_;
+    bool json_ = false;
+};
+
+} // namespace gate::ctl
