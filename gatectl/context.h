@@ -37,6 +37,7 @@ struct Context {
 [[nodiscard]] std::string state_directory(const Context& context);
 // The account's own directory in it (lib/spool/state.h).
 [[nodiscard]] std::string memory_directory(const Context& context);
+inline constexpr const char* k_pause_name = "pause"; // the file of lib/spool/pause.h in it
 
 // Tells an event, if there is somebody to tell it to; an undelivered one becomes a remark.
 void tell(Context& context, audit::Line&& line);

@@ -40,6 +40,8 @@ struct Proposal {
             fmt::format("{} of {} packets have come", out.learned.packets, spool::k_proposing_packets);
     else if (!out.learned.proposes())
         out.why_not = "its packets do not agree";
+    else if (out.learned.names[0].size() >= spool::Learned::k_max_agent)
+        out.why_not = "the name is so long that it may have been cut";
     else if (const char* wrong = wrong_with_exact_agent(out.learned.names[0]); wrong != nullptr)
         out.why_not = fmt::format("the name cannot be an agent's: {}", wrong);
     return out;

@@ -24,7 +24,7 @@ constexpr int k_patience_ms = 2000;
 
 [[noreturn]] void failed(const Context& context, const Error& error) {
     stop(error.sys_errno != 0 ? status_of_errno(error.sys_errno) : Status::io, "{}/{}: {}",
-         escape_visible(state_directory(context)), spool::k_pause_name, describe(error));
+         escape_visible(state_directory(context)), k_pause_name, describe(error));
 }
 
 // An invalid descriptor: there is no such file (of a command that only looks).
@@ -32,7 +32,7 @@ constexpr int k_patience_ms = 2000;
     const Fd dir{::open(state_directory(context).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!dir.valid())
         failed(context, fail_errno("cannot open its directory").error());
-    auto fd = spool::open_shared(dir.get(), spool::k_pause_name, how, context.owner);
+    auto fd = spool::open_shared(dir.get(), k_pause_name, how, context.owner);
     if (!fd && fd.error().code == Errc::missing && how == spool::Open::read)
         return {};
     if (!fd)

@@ -87,14 +87,14 @@ void make_pause_file(Context& context) {
         if (!dir.valid())
             return fail_errno("cannot open its directory");
         GATE_TRY(const Fd fd,
-                 spool::open_shared(dir.get(), spool::k_pause_name, spool::Open::create, context.owner));
+                 spool::open_shared(dir.get(), k_pause_name, spool::Open::create, context.owner));
         if (::fchmod(fd.get(), 0644) != 0)
             return fail_errno("cannot give it its mode");
         return {};
     }();
     if (!made)
         remark(context, fmt::format("the file for `pandora-gate pause`, {}/{}, could not be made: {}",
-                                    escape_visible(directory), spool::k_pause_name, describe(made.error())));
+                                    escape_visible(directory), k_pause_name, describe(made.error())));
 }
 
 void make_state_directory(Context& context, const Account& account) {

@@ -204,7 +204,8 @@ void keys_are_bound_to_what_they_learned() {
 void a_packet_cannot_make_its_key_a_pattern() {
     BindPlace p;
     static_cast<void>(p.add(k_ed25519, {}));
-    for (const char* name : {"*", "web*", "../x", "-x", ""}) {
+    for (const std::string& name : {std::string("*"), std::string("web*"), std::string("../x"),
+                                    std::string("-x"), std::string(), std::string(200, 'x')}) {
         p.learn(k_ed25519, {name, name, name});
         CHECK_EQ(p.bind_learned(), std::string());
         CHECK(p.find(k_ed25519)->agents.empty());

@@ -109,7 +109,7 @@ void a_released_packet_is_in_data_in_and_nowhere_else() {
 void a_name_that_is_taken_is_extended() {
     QuarantinePlace p;
     write_file(p.data_in() + "/web01.17.data", "earlier");
-    p.put(k_first, {.file = "web01.17.data", .reason = "content.root"}, "<agent_data/>");
+    p.put(k_first, {.file = "web01.17.data", .reason = "content.root"}, packet_of("web01"));
     const std::string out = release(p, {k_first});
     CHECK(contains(out, " as web01.17"));
     CHECK(!contains(out, " as web01.17.data"));
@@ -139,7 +139,7 @@ void a_packet_of_a_key_that_is_gone() {
           "<a/>");
     refused(ctl::Status::refused, "does not know any more",
             [&] { static_cast<void>(release(p, {k_first})); });
-    p.put(k_second, {.file = "web01.1.data", .reason = "content.root"}, "<agent_data/>");
+    p.put(k_second, {.file = "web01.1.data", .reason = "content.root"}, packet_of("web01"));
     static_cast<void>(ctl::revoke_key(p.context, "web01", "lost"));
     CHECK(contains(release(p, {k_second}), "released"));
 }
@@ -165,9 +165,8 @@ void a_packet_that_was_changed_is_not_released() {
 void a_release_may_bind_the_agent() {
     QuarantinePlace p;
     const std::uint64_t before = p.header().generation;
-    p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = "db01"},
-          "<agent_data a='1'/>");
-    p.put(k_second, {.file = "db02.1.data", .reason = "agent.mismatch", .agent = "db02"}, "<agent_data/>");
+    p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = "db01"}, packet_of("db01"));
+    p.put(k_second, {.file = "db02.1.data", .reason = "agent.mismatch", .agent = "db02"}, packet_of("db02"));
     const std::string out = release(p, {k_first, k_second, k_first}, true);
     CHECK(contains(out, "bound web01-711e0d to agent \"web01\", \"db01\", \"db02\"\n"));
     CHECK(contains(out, " as db01.1.data\n"));
@@ -181,11 +180,12 @@ void what_cannot_be_bound_is_not_released() {
     QuarantinePlace p;
     const std::uint64_t before = p.header().generation;
     for (const char* agent : {"*", "db*", "a/b", ""}) {
-        p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = agent}, "<agent_data/>");
+        p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = agent},
+              packet_of("db01"));
         refused(ctl::Status::refused, *agent == '\0' ? "names no agent" : "cannot be bound",
                 [&] { static_cast<void>(release(p, {k_first}, true)); });
     }
-    p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = "db01"}, "<agent_data/>");
+    p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = "db01"}, packet_of("db01"));
     static_cast<void>(ctl::revoke_key(p.context, "web01", "lost"));
     refused(ctl::Status::refused, "is revoked", [&] { static_cast<void>(release(p, {k_first}, true)); });
     CHECK(!p.is_empty());
@@ -195,7 +195,7 @@ void what_cannot_be_bound_is_not_released() {
 void several_at_once_and_one_that_fails() {
     QuarantinePlace p;
     p.put(k_first, {.file = "other.1.data", .reason = "content.root"}, "<agent_data/>");
-    p.put(k_second, {.file = "web01.1.data", .reason = "content.root"}, "<agent_data/>");
+    p.put(k_second, {.file = "web01.1.data", .reason = "content.root"}, packet_of("web01"));
     CHECK_EQ(release(p, {k_first, k_second}), fmt::format("released {} as web01.1.data\n", k_second));
     CHECK_EQ(p.context.exit_status, 1);
     CHECK(contains(p.context.remarks.back(), "may not be delivered"));
@@ -203,7 +203,7 @@ void several_at_once_and_one_that_fails() {
 
 void a_delivery_that_fails_keeps_the_packet() {
     QuarantinePlace p;
-    p.put(k_first, {.file = "web01.1.data", .reason = "content.root"}, "<agent_data/>");
+    p.put(k_first, {.file = "web01.1.data", .reason = "content.root"}, packet_of("web01"));
     std::filesystem::remove_all(p.data_in());
     refused(ctl::Status::io, "it could not be delivered: data_in or the staging directory is missing",
             [&] { static_cast<void>(release(p, {k_first})); });

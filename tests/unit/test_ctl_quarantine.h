@@ -19,6 +19,10 @@ namespace gate::test {
 inline constexpr const char* k_first = "20261124T060102Z-0123456789abcdef";
 inline constexpr const char* k_second = "20261125T060102Z-0123456789abcdef";
 
+[[nodiscard]] inline std::string packet_of(std::string_view agent) {
+    return fmt::format("<agent_data agent_name='{}' version='1'></agent_data>", agent);
+}
+
 struct Sidecar {
     std::string key = "web01-711e0d";
     std::string fingerprint = k_ed25519.fingerprint;
