@@ -164,7 +164,7 @@ $(O)/hostile/old_kernel: $(O)/obj/tests/hostile/programs/old_kernel.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -o $@ $^ -lseccomp
-hostile: $(addprefix $(O)/hostile/,drop drop-open old_kernel)
+hostile: $(addprefix $(O)/hostile/,drop drop-open old_kernel) ## drop as if somebody had taken it over, for tests
 
 # --- tests -------------------------------------------------------------------------------------------
 # A unit test may use any library and, by name, objects of a program that hold no main().
