@@ -159,7 +159,7 @@ $(O)/hostile/drop-open: $(filter-out $(O)/obj/forcecmd/confine.o,$(HOSTILE_OBJS)
 $(O)/hostile/drop $(O)/hostile/drop-open: $(call archives,spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 $(O)/hostile/old_kernel: $(O)/obj/tests/hostile/programs/old_kernel.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
