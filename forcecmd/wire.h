@@ -16,7 +16,8 @@ namespace gate::drop {
 
 enum class Op : std::uint32_t {
     begin = 1, // file, name, declared
-    deliver,   // name, declared, size, content, verdict: begin and commit in one, for a file that a Grant has let in
+    deliver,   // name, declared, size, content, verdict: begin and commit in one, for a file that a Grant has
+               // let in
     rename,    // file, name: it will be published under that name
     commit,    // file, size, content, verdict
     abort,     // file (or k_no_file and its name), size, reason; no answer
@@ -43,8 +44,8 @@ struct Request {
     std::uint16_t text_size = 0;
     std::array<char, 300> text{}; // the longest name that is accepted, and more of one that is not
 
-    // Of commit and deliver: what the front read in the content. It may be a lie: it binds nobody but the front's
-    // own client.
+    // Of commit and deliver: what the front read in the content. It may be a lie: it binds nobody but the
+    // front's own client.
     spool::Content content{};
     std::uint16_t agent_size = 0;
     bool has_agent = false;

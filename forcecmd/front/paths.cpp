@@ -46,7 +46,8 @@ VirtualTree::Location VirtualTree::locate(std::string_view path) const {
     } else {
         const std::size_t slash = at.rfind('/');
         const std::string_view parent = std::string_view(at).substr(0, slash);
-        const bool below = flatten_ && parent.starts_with(home_) && parent.substr(home_.size()).starts_with('/');
+        const bool below =
+            flatten_ && parent.starts_with(home_) && parent.substr(home_.size()).starts_with('/');
         // `x/` names a directory: it is no file, also when x would be a fine name.
         if ((parent.empty() || parent == home_ || below) && !path.ends_with('/') && !path.ends_with("/.")) {
             out.place = Place::file;

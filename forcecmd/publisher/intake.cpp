@@ -73,7 +73,8 @@ Reason Intake::check(OpenFile& file, bool granted, std::optional<Error>& cause) 
         return reason;
     if (ledger_ && !granted) {
         const auto open = std::ranges::count_if(files_, [](const auto& f) { return f.has_value(); });
-        if (const Reason reason = ledger_->check(size, static_cast<std::uint64_t>(open)); reason != Reason::none)
+        if (const Reason reason = ledger_->check(size, static_cast<std::uint64_t>(open));
+            reason != Reason::none)
             return reason;
     }
     return file.kind == FileName::Kind::checksum ? Reason::none : make_room(file, cause);
@@ -113,8 +114,8 @@ Reason Intake::make_room(OpenFile& file, std::optional<Error>& cause) {
 }
 
 std::optional<Intake::Room> Intake::prepare() {
-    // A named staging file would be left behind by a kill: not for a file that nobody may want. And where the audit
-    // comes first, each file is asked for.
+    // A named staging file would be left behind by a kill: not for a file that nobody may want. And where the
+    // audit comes first, each file is asked for.
     if (admission_.files() < k_many_files || !spool_ || spool_->named() ||
         policy_.audit_mode == keyring::AuditMode::required)
         return std::nullopt;
@@ -122,7 +123,8 @@ std::optional<Intake::Room> Intake::prepare() {
     const std::uint64_t size =
         std::min<std::uint64_t>(k_max_inline, (largest_declared_ + k_round - 1) / k_round * k_round);
     const Result<FreeSpace> space = spool_->free_space();
-    if (!space || admission_.check_space(*space, size) != Reason::none || ledger_->check(size, 0) != Reason::none)
+    if (!space || admission_.check_space(*space, size) != Reason::none ||
+        ledger_->check(size, 0) != Reason::none)
         return std::nullopt;
     Result<spool::Reservation> reservation = spool_->reserve(size);
     if (!reservation)

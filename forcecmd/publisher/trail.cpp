@@ -62,7 +62,8 @@ void Trail::taken(const DropFacts& drop, const spool::Taken& taken, const spool:
         transport_.send(quarantine_line(drop, taken, verdict));
     } else if (taken.kind == Kind::resent) {
         ++resent_;
-        transport_.send(std::move(drop_line(Event::drop_resent, drop).text("sha256", hex_encode(taken.sha256))));
+        transport_.send(
+            std::move(drop_line(Event::drop_resent, drop).text("sha256", hex_encode(taken.sha256))));
     } else {
         ++accepted_;
         bytes_ += drop.bytes;
@@ -105,8 +106,8 @@ void Trail::mismatch(const DropFacts& drop, const spool::Taken& taken, const spo
     transport_.send(std::move(out));
 }
 
-// Two refusals are the same if they differ in digits only: the next packet of an agent is refused for what its
-// last one was refused for.
+// Two refusals are the same if they differ in digits only: the next packet of an agent is refused for what
+// its last one was refused for.
 std::optional<std::uint64_t> Trail::may_tell(Event event, std::string_view text, Reason why) {
     if (memory_ == nullptr)
         return 0;
@@ -121,7 +122,8 @@ std::optional<std::uint64_t> Trail::may_tell(Event event, std::string_view text,
         else if (what.back() != '#')
             what += '#';
     }
-    const auto told = spool::Memory::Hold(*memory_, wall_clock_us()).tell(XXH3_64bits(what.data(), what.size()));
+    const auto told =
+        spool::Memory::Hold(*memory_, wall_clock_us()).tell(XXH3_64bits(what.data(), what.size()));
     untold_ += told ? 0U : 1U;
     return told;
 }

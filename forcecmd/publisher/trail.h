@@ -22,8 +22,8 @@ class Trail {
     // `login` must outlive the object.
     explicit Trail(const Login& login);
 
-    // From now on the same refusal again and again is told once in audit.repeat_window. `memory` must outlive the
-    // object.
+    // From now on the same refusal again and again is told once in audit.repeat_window. `memory` must outlive
+    // the object.
     void remember_refusals(spool::Memory& memory) { memory_ = &memory; }
 
     // A file may come. False: the logger does not know.

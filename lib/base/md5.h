@@ -1,5 +1,5 @@
-// MD5 by libcrypto's block functions, for names only: agents call their files after the MD5 of their name. Not
-// EVP, as in sha256.h.
+// MD5 by libcrypto's block functions, for names only: agents call their files after the MD5 of their name.
+// Not EVP, as in sha256.h.
 #pragma once
 
 #include "lib/base/text.h"

@@ -77,7 +77,6 @@ void the_binding_counts_as_it_is_now() {
     CHECK(judge(Reason::content_root, "web01.1.data", k_doctype) == Reason::none);
 }
 
-
 } // namespace
 
 int main() {

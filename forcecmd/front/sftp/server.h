@@ -133,7 +133,8 @@ class Server final : public Machine {
     std::array<Upload, k_max_open_files> uploads_; // by FileId
     std::array<bool, k_max_open_directories> directories_{};
     std::map<std::string, std::uint64_t, std::less<>> sent_;
-    std::set<std::string, std::less<>> made_; // paths of directories that clients made, and that are none here
+    std::set<std::string, std::less<>>
+        made_; // paths of directories that clients made, and that are none here
 };
 
 } // namespace gate::drop::sftp
