@@ -41,6 +41,9 @@ struct Request {
     std::uint64_t declared = k_unknown_size; // of begin and deliver: bytes, if the client said
     std::uint64_t size = 0;                  // of what has arrived, bytes
     spool::Reason reason{};
+    // Of commit and deliver: the client has sent more. Told before the answer whether room is granted for the
+    // next file, the front goes on with it meanwhile.
+    bool ahead = false;
     std::uint16_t text_size = 0;
     std::array<char, 300> text{}; // the longest name that is accepted, and more of one that is not
 
@@ -74,9 +77,10 @@ struct Request {
 };
 
 // Either the answer to a request, or, unasked, a Grant: the publisher has made room for one more file, so
-// that the front may let it in without asking. Any begin that is asked takes the grant back.
+// that the front may let it in without asking. Any begin that is asked takes the grant back. To a request
+// that is `ahead`, a grant, or no_grant, comes before the answer.
 struct Reply {
-    enum class Kind : std::uint16_t { answer = 1, grant };
+    enum class Kind : std::uint16_t { answer = 1, grant, no_grant };
     Kind kind = Kind::answer;
     spool::Reason reason{};
     std::uint32_t any_size = 0;     // of a grant: also for a file whose size is not known

@@ -39,6 +39,11 @@ class Dropbox {
     // The client says that it is complete. On Reason::none it has been taken for good; the file is closed
     // either way.
     [[nodiscard]] virtual spool::Reason commit(FileId file) = 0;
+    // As commit(), for a client that has sent more by now: nullopt = the answer comes later, and settle()
+    // waits for it. One at a time; between the two, what the client has sent ahead may be begun, written and
+    // aborted.
+    [[nodiscard]] virtual std::optional<spool::Reason> commit_ahead(FileId file) { return commit(file); }
+    [[nodiscard]] virtual spool::Reason settle() { return spool::Reason::internal; }
     // The file is not wanted any more.
     virtual void abort(FileId file, spool::Reason why) = 0;
     // A refusal that the front end decided itself, for the audit: what was asked for, in the client's words.
@@ -61,6 +66,10 @@ class Machine {
     virtual void end_of_input(std::string& out) = 0;
     // The session is ended from this side, `why` says why.
     virtual void interrupt(spool::Reason why, std::string& out) = 0;
+    // An answer is owed to the client, whose file is being made durable: settle() waits for that. Until then
+    // input may be fed, if there is some.
+    [[nodiscard]] virtual bool waiting() const { return false; }
+    virtual void settle(std::string&) {}
     // No more input is wanted.
     [[nodiscard]] virtual bool finished() const = 0;
     // 0 = everything that was asked for was done.

@@ -59,6 +59,13 @@ class Pump {
             machine_.interrupt(now >= session_end_ ? Reason::session_timeout : Reason::idle_timeout, out_);
             return;
         }
+        // A client that has sent ahead is read from while its last file is made durable; one that has not is
+        // answered.
+        if (machine_.waiting() && !input_is_there()) {
+            machine_.settle(out_);
+            flush();
+            return;
+        }
         // Usually there is nothing to say, and the next thing to do is to read: that needs no poll. The tick
         // ends a read that takes long, and the time is looked at again. (When the publisher goes, we go:
         // PR_SET_PDEATHSIG.)
@@ -84,6 +91,11 @@ class Pump {
             flush();
         if (fds[0].revents != 0)
             static_cast<void>(take_input());
+    }
+
+    static bool input_is_there() {
+        pollfd client{STDIN_FILENO, POLLIN, 0};
+        return ::poll(&client, 1, 0) > 0;
     }
 
     static void start_ticking() {

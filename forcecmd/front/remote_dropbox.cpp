@@ -14,31 +14,63 @@ namespace {
 constexpr std::int64_t k_grant_ms = 200;
 } // namespace
 
-Reason RemoteDropbox::ask(const Request& request, int content, std::string_view small) {
-    if (!broken_ && channel_.send(request, content, small)) {
-        while (const auto reply = channel_.receive_reply()) {
-            if (reply->kind == Reply::Kind::answer)
-                return reply->reason;
-            take(*reply);
-        }
+bool RemoteDropbox::send(const Request& request, int content, std::string_view small) {
+    if (!broken_ && !channel_.send(request, content, small))
+        broken_ = true;
+    return !broken_;
+}
+
+Reason RemoteDropbox::receive_answer() {
+    while (!broken_) {
+        const auto reply = channel_.receive_reply();
+        if (!reply)
+            break;
+        if (reply->kind == Reply::Kind::answer)
+            return reply->reason;
+        take(*reply);
     }
     broken_ = true;
     return Reason::internal;
 }
 
-void RemoteDropbox::tell(const Request& request) {
-    if (!broken_ && !channel_.send(request))
-        broken_ = true;
+Reason RemoteDropbox::ask(const Request& request, int content, std::string_view small) {
+    receive_pending(); // answers come in the order of the requests
+    return send(request, content, small) ? receive_answer() : Reason::internal;
 }
 
-void RemoteDropbox::take(const Reply& grant) {
-    grant_ = Grant{grant.granted_size, grant.any_size != 0, monotonic_ms() + k_grant_ms};
+void RemoteDropbox::tell(const Request& request) {
+    static_cast<void>(send(request));
+}
+
+void RemoteDropbox::receive_pending() {
+    if (pending_ && !pending_->answer)
+        pending_->answer = receive_answer();
+}
+
+void RemoteDropbox::take(const Reply& reply) {
+    if (pending_)
+        pending_->told_of_room = true;
+    if (reply.kind == Reply::Kind::grant)
+        grant_ = Grant{reply.granted_size, reply.any_size != 0, monotonic_ms() + k_grant_ms};
 }
 
 void RemoteDropbox::take_grant() {
+    if (pending_ && !pending_->answer) {
+        // Said before the file is made durable: soon.
+        while (!pending_->told_of_room && !pending_->answer && !broken_) {
+            const auto reply = channel_.receive_reply();
+            if (!reply)
+                broken_ = true;
+            else if (reply->kind == Reply::Kind::answer)
+                pending_->answer = reply->reason;
+            else
+                take(*reply);
+        }
+        return;
+    }
     // The publisher sends one after a commit and no second before the next.
     const auto reply = channel_.poll_reply();
-    if (!reply || (*reply && (*reply)->kind != Reply::Kind::grant))
+    if (!reply || (*reply && (*reply)->kind == Reply::Kind::answer))
         broken_ = true; // gone, or an answer to nothing
     else if (*reply)
         take(**reply);
@@ -135,38 +167,63 @@ Reason RemoteDropbox::rename(FileId number, std::string_view name) {
     return ask(request);
 }
 
-Reason RemoteDropbox::commit(FileId number) {
+Reason RemoteDropbox::close(FileId number, Request& request) {
     File& file = *files_[number];
     if (file.reason == Reason::none)
         file.reason = file.content.seal();
+    Result<spool::Verdict> verdict{};
+    if (file.reason == Reason::none && !(verdict = read_content(file)))
+        file.reason = Reason::internal;
     if (file.reason != Reason::none) {
         const Reason reason = file.reason;
         abort(number, reason);
         return reason;
     }
-    const std::uint64_t size = file.content.size();
-    const Reason reason = hand_over(number);
-    if (reason == Reason::none)
-        admission_.count(size);
-    files_[number].reset();
-    return reason;
-}
-
-Reason RemoteDropbox::hand_over(FileId number) {
-    const File& file = *files_[number];
-    Request request;
     request.op = file.granted ? Op::deliver : Op::commit;
     request.file = number;
     request.declared = file.declared;
     request.size = file.content.size();
     request.set_text(file.name);
-    const auto verdict = read_content(file);
-    if (!verdict) {
-        abort(number, Reason::internal);
-        return Reason::internal;
-    }
     request.set_verdict(*verdict);
-    return ask(request, file.content.memory(), file.content.small());
+    return Reason::none;
+}
+
+Reason RemoteDropbox::commit(FileId number) {
+    Request request;
+    if (const Reason reason = close(number, request); reason != Reason::none)
+        return reason;
+    const Staged& content = files_[number]->content;
+    const Reason reason = ask(request, content.memory(), content.small());
+    files_[number].reset();
+    if (reason == Reason::none)
+        admission_.count(request.size);
+    return reason;
+}
+
+std::optional<Reason> RemoteDropbox::commit_ahead(FileId number) {
+    Request request;
+    request.ahead = true;
+    if (const Reason reason = close(number, request); reason != Reason::none)
+        return reason;
+    const Staged& content = files_[number]->content;
+    const bool sent = send(request, content.memory(), content.small());
+    files_[number].reset();
+    if (!sent)
+        return Reason::internal;
+    admission_.count(request.size);
+    pending_.emplace(Pending{.size = request.size});
+    return std::nullopt;
+}
+
+Reason RemoteDropbox::settle() {
+    if (!pending_)
+        return Reason::internal;
+    receive_pending();
+    const Reason reason = pending_->answer.value_or(Reason::internal);
+    if (reason != Reason::none)
+        admission_.uncount(pending_->size);
+    pending_.reset();
+    return reason;
 }
 
 // At the end, in one go: how the client cut its bytes must not matter.

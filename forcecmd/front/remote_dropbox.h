@@ -32,6 +32,8 @@ class RemoteDropbox final : public Dropbox {
     [[nodiscard]] spool::Reason truncate(FileId file, std::uint64_t size) override;
     [[nodiscard]] spool::Reason rename(FileId file, std::string_view name) override;
     [[nodiscard]] spool::Reason commit(FileId file) override;
+    [[nodiscard]] std::optional<spool::Reason> commit_ahead(FileId file) override;
+    [[nodiscard]] spool::Reason settle() override;
     void abort(FileId file, spool::Reason why) override;
     void refused(spool::Reason why, std::string_view request) override;
 
@@ -52,12 +54,24 @@ class RemoteDropbox final : public Dropbox {
         bool any_size;
         std::int64_t until_ms; // monotonic
     };
+    // A file that was handed over, and whose answer has not come, or has not been asked for.
+    struct Pending {
+        std::uint64_t size;
+        bool told_of_room = false; // whether there is a grant for the next one
+        std::optional<spool::Reason> answer{};
+    };
+    [[nodiscard]] bool send(const Request& request, int content = -1, std::string_view small = {});
     [[nodiscard]] spool::Reason ask(const Request& request, int content = -1, std::string_view small = {});
     void tell(const Request& request);
+    // The answer to what was sent last; what comes before it is taken.
+    [[nodiscard]] spool::Reason receive_answer();
+    // The answer to the file that was handed over has come, or the publisher is gone.
+    void receive_pending();
     void take_grant();
-    void take(const Reply& grant);
+    void take(const Reply& reply);
     [[nodiscard]] bool is_granted(std::string_view name, std::optional<std::uint64_t> size);
-    [[nodiscard]] spool::Reason hand_over(FileId number);
+    // The file as the publisher gets it: whole, closed, and read. Otherwise why not; it was given up then.
+    [[nodiscard]] spool::Reason close(FileId number, Request& request);
     [[nodiscard]] Result<spool::Verdict> read_content(const File& file);
     [[nodiscard]] std::uint64_t staged_bytes() const;
 
@@ -67,6 +81,7 @@ class RemoteDropbox final : public Dropbox {
     spool::ContentChecker checker_;
     spool::Admission admission_;
     std::optional<Grant> grant_;
+    std::optional<Pending> pending_;
     std::array<std::optional<File>, k_max_open_files> files_;
     bool broken_ = false;
 };

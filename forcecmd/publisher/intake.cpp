@@ -146,9 +146,11 @@ Reason Intake::begin(const Request& request) {
     return Reason::none;
 }
 
-Reason Intake::deliver(const Request& request, const Received& content) {
+Reason Intake::deliver(const Request& request, const Received& content, const Admitted& admitted) {
     // Without the room that a grant is, it is a begin like another.
     auto file = admit(request, fits_prepared(request.declared));
+    if (admitted)
+        admitted();
     return file ? take(std::move(*file), request.size, content) : file.error();
 }
 
@@ -167,15 +169,20 @@ Reason Intake::rename(const Request& request) {
     return reason;
 }
 
-Reason Intake::commit(const Request& request, const Received& content) {
+Reason Intake::commit(const Request& request, const Received& content, const Admitted& admitted) {
     OpenFile* open = open_file(request.file);
-    if (open == nullptr) {
+    std::optional<OpenFile> file;
+    if (open != nullptr) {
+        file.emplace(std::move(*open));
+        files_[request.file].reset();
+    }
+    if (admitted)
+        admitted();
+    if (!file) {
         trail_.request_refused("commit of a file that is not open", Reason::protocol);
         return Reason::protocol;
     }
-    OpenFile file = std::move(*open);
-    files_[request.file].reset();
-    return take(std::move(file), request.size, content);
+    return take(std::move(*file), request.size, content);
 }
 
 Reason Intake::check_arrived(const OpenFile& file, std::uint64_t size) {

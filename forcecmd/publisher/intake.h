@@ -12,6 +12,7 @@
 #include "lib/spool/spool.h"
 
 #include <array>
+#include <functional>
 #include <optional>
 
 namespace gate::drop {
@@ -25,9 +26,14 @@ class Intake {
     Intake& operator=(const Intake&) = delete;
 
     [[nodiscard]] spool::Reason begin(const Request& request);
-    [[nodiscard]] spool::Reason deliver(const Request& request, const Received& content);
+    // `admitted` is called once, when it is decided whether the file may come, and before it is taken: what
+    // takes its time then is the disk.
+    using Admitted = std::function<void()>;
+    [[nodiscard]] spool::Reason deliver(const Request& request, const Received& content,
+                                        const Admitted& admitted = {});
     [[nodiscard]] spool::Reason rename(const Request& request);
-    [[nodiscard]] spool::Reason commit(const Request& request, const Received& content);
+    [[nodiscard]] spool::Reason commit(const Request& request, const Received& content,
+                                       const Admitted& admitted = {});
     void abort(const Request& request);
     // Tells the audit what the last deliver or commit took. Between the answer and the next request: the
     // content is hashed for the audit alone, and that is not what a client should wait for.

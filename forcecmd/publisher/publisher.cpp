@@ -129,11 +129,11 @@ bool Publisher::handle(const Received& received) {
     case Op::begin:
         return answer(intake_.begin(request));
     case Op::deliver:
-        return finish(intake_.deliver(request, received));
+        return finish(intake_.deliver(request, received, [&] { grant_ahead(request); }), request);
     case Op::rename:
         return answer(intake_.rename(request));
     case Op::commit:
-        return finish(intake_.commit(request, received));
+        return finish(intake_.commit(request, received, [&] { grant_ahead(request); }), request);
     case Op::abort:
         intake_.abort(request);
         return true;
@@ -169,23 +169,31 @@ void Publisher::end_front() {
         trail_.breach("a crash", number);
 }
 
-// What comes after the answer keeps no client waiting: the hash for the audit, and room for the next file.
-bool Publisher::finish(spool::Reason reason) {
+// What comes after the answer keeps no client waiting: the audit, and room for the next file. For a client
+// that has sent more, that room comes first.
+bool Publisher::finish(spool::Reason reason, const Request& request) {
     const bool answered = answer(reason);
     intake_.report();
-    if (answered)
-        grant();
+    if (answered && !request.ahead)
+        static_cast<void>(grant());
     return answered;
 }
 
+void Publisher::grant_ahead(const Request& request) {
+    if (request.ahead && !grant())
+        static_cast<void>(channel_.send(Reply{.kind = Reply::Kind::no_grant}).has_value());
+}
+
 // A front that is gone by now has said goodbye, and that still waits to be read.
-void Publisher::grant() {
-    if (const auto room = intake_.prepare())
+bool Publisher::grant() {
+    const auto room = intake_.prepare();
+    if (room)
         static_cast<void>(channel_
                               .send(Reply{.kind = Reply::Kind::grant,
                                           .any_size = room->any_size ? 1U : 0U,
                                           .granted_size = room->size})
                               .has_value());
+    return room.has_value();
 }
 
 } // namespace gate::drop

@@ -29,8 +29,9 @@ class Publisher {
     [[nodiscard]] bool wait_for_request();
     [[nodiscard]] bool handle(const Received& received);
     [[nodiscard]] bool answer(spool::Reason reason);
-    [[nodiscard]] bool finish(spool::Reason reason);
-    void grant();
+    [[nodiscard]] bool finish(spool::Reason reason, const Request& request);
+    [[nodiscard]] bool grant();
+    void grant_ahead(const Request& request);
     void end_front();
     [[nodiscard]] PublisherParts parts() const;
 

@@ -31,6 +31,11 @@ class Admission {
         ++files_;
         bytes_ += bytes;
     }
+    // It was not, after all.
+    void uncount(std::uint64_t bytes) {
+        --files_;
+        bytes_ -= bytes;
+    }
     [[nodiscard]] std::uint64_t files() const { return files_; }
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 

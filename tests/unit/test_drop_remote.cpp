@@ -301,6 +301,83 @@ void a_granted_file_is_renamed_without_asking_to_what_the_key_may_send() {
     CHECK_EQ(delivered.request.get_text(), "a.2.data");
 }
 
+// A client that sends ahead: the next file is let in, filled and handed over while the first is made durable.
+void the_next_file_goes_on_while_the_answer_is_owed() {
+    World world;
+    const FileId first = world.begin();
+    CHECK_EQ(world.box.write(first, 0, "one"), Reason::none);
+    CHECK(!world.box.commit_ahead(first));
+    const Received handed = world.asked();
+    CHECK_EQ(handed.request.op, Op::commit);
+    CHECK(handed.request.ahead);
+    CHECK_EQ(text_of(handed.content), "one");
+    world.grants(100);
+    FileId second = 99;
+    CHECK_EQ(world.box.begin("a.2.data", 3, second), Reason::none);
+    CHECK_EQ(world.box.write(second, 0, "two"), Reason::none);
+    CHECK(world.nothing_asked());
+    world.will_answer(Reason::none);
+    CHECK_EQ(world.box.settle(), Reason::none);
+    CHECK(!world.box.commit_ahead(second));
+    const Received next = world.asked();
+    CHECK_EQ(next.request.op, Op::deliver);
+    CHECK_EQ(next.request.get_text(), "a.2.data");
+    CHECK_EQ(text_of(next.content), "two");
+    world.will_answer(Reason::space_free);
+    CHECK_EQ(world.box.settle(), Reason::space_free);
+    CHECK_EQ(world.box.settle(), Reason::internal); // nothing is owed any more
+    CHECK(!world.box.broken());
+}
+
+// No room is granted: the next file is asked for, and its answer is the second one.
+void answers_keep_their_order() {
+    World world;
+    const FileId first = world.begin();
+    CHECK(!world.box.commit_ahead(first));
+    static_cast<void>(world.asked());
+    CHECK_EQ(world.box.settle(), Reason::internal); // nobody answers in time
+    World other;
+    const FileId again = other.begin();
+    CHECK(!other.box.commit_ahead(again));
+    static_cast<void>(other.asked());
+    other.grants(0); // good for nothing
+    other.will_answer(Reason::backlog);
+    other.will_answer(Reason::paused);
+    FileId second = 99;
+    CHECK_EQ(other.box.begin("a.2.data", 3, second), Reason::paused);
+    CHECK_EQ(other.box.settle(), Reason::backlog);
+    CHECK(!other.box.broken());
+}
+
+// The limit of a session counts what is on its way, and not what was refused.
+void what_is_on_its_way_counts_for_the_session() {
+    World world;
+    for (const bool refused : {false, true, false, false}) {
+        world.grants(100);
+        FileId file = 99;
+        const Reason begun = world.box.begin("a.1.data", 0, file);
+        CHECK_EQ(begun, Reason::none);
+        CHECK(!world.box.commit_ahead(file));
+        world.grants(100);
+        world.will_answer(refused ? Reason::space_free : Reason::none);
+        static_cast<void>(world.box.settle());
+    }
+    while (!world.nothing_asked())
+        CHECK_EQ(world.asked().request.op, Op::deliver); // none was asked for
+    // The fourth that is taken would be one too many: it is asked for, and the publisher says so.
+    world.will_answer_begin(Reason::session_files);
+    FileId file = 99;
+    CHECK_EQ(world.box.begin("a.1.data", 0, file), Reason::session_files);
+}
+
+void a_hole_is_never_owed() {
+    World world;
+    const FileId file = world.begin();
+    CHECK_EQ(world.box.write(file, 5, "x"), Reason::none);
+    CHECK(world.box.commit_ahead(file) == Reason::incomplete);
+    CHECK_EQ(world.asked().request.op, Op::abort);
+}
+
 void an_answer_to_nothing_is_a_failure() {
     World world;
     world.will_answer(Reason::none);
@@ -408,6 +485,10 @@ int main() {
         GATE_TEST(a_file_is_bounded_and_the_error_stays),
         GATE_TEST(all_files_together_are_bounded_too),
         GATE_TEST(a_publisher_that_is_gone_takes_nothing),
+        GATE_TEST(the_next_file_goes_on_while_the_answer_is_owed),
+        GATE_TEST(answers_keep_their_order),
+        GATE_TEST(what_is_on_its_way_counts_for_the_session),
+        GATE_TEST(a_hole_is_never_owed),
         GATE_TEST(an_answer_to_nothing_is_a_failure),
         GATE_TEST(a_granted_file_is_one_question),
         GATE_TEST(asking_takes_a_grant_back),

@@ -75,19 +75,21 @@ void Sink::feed(std::string_view bytes, std::string& out) {
         switch (state_) {
         case State::record:
         case State::client_error:
-            used = take_line(bytes, out);
+            used = take_line(bytes, answers(out));
             break;
         case State::data:
             used = take_data(bytes);
             break;
         case State::status:
-            take_status(bytes.front(), out);
+            take_status(bytes.front(), bytes.size() > 1, out);
             break;
         case State::finished:
-            return;
+            break;
         }
         bytes.remove_prefix(used);
     }
+    if (state_ == State::finished)
+        settle(out);
 }
 
 std::size_t Sink::take_line(std::string_view bytes, std::string& out) {
@@ -187,27 +189,48 @@ std::size_t Sink::take_data(std::string_view bytes) {
     return size;
 }
 
-void Sink::take_status(char byte, std::string& out) {
+void Sink::take_status(char byte, bool more, std::string& out) {
     if (byte == '\0') {
-        finish_file(out);
+        finish_file(out, more);
     } else if (byte == '\1' || byte == '\2') {
         state_ = State::client_error;
     } else {
         dropbox_.abort(file_, Reason::protocol);
-        stop(Reason::protocol, out);
+        stop(Reason::protocol, answers(out));
     }
 }
 
-void Sink::finish_file(std::string& out) {
+// A client that has sent `more` does not wait for its answer: what it sends ahead is read while this file is
+// made durable. The answers keep their order.
+void Sink::finish_file(std::string& out, bool more) {
     state_ = State::record;
-    if (file_reason_ == Reason::none)
-        file_reason_ = dropbox_.commit(file_);
-    else
+    if (file_reason_ != Reason::none) {
         dropbox_.abort(file_, file_reason_);
-    if (file_reason_ == Reason::none)
+        conclude_file(file_reason_, answers(out));
+        return;
+    }
+    settle(out);
+    const auto answer = more ? dropbox_.commit_ahead(file_) : dropbox_.commit(file_);
+    if (answer)
+        conclude_file(*answer, out);
+    else
+        waiting_ = true;
+}
+
+void Sink::conclude_file(Reason why, std::string& out) {
+    if (why == Reason::none)
         acknowledge(out);
     else
-        refuse(file_reason_, {}, out);
+        refuse(why, {}, out);
+}
+
+void Sink::settle(std::string& out) {
+    if (!waiting_)
+        return;
+    conclude_file(dropbox_.settle(), out);
+    out += held_;
+    held_.clear();
+    waiting_ = false;
 }
 
 void Sink::discard_file(Reason why, std::string& out) {
@@ -220,17 +243,19 @@ void Sink::end_of_input(std::string& out) {
     if (state_ == State::finished)
         return;
     if (state_ == State::status) {
-        finish_file(out);
+        finish_file(out, false);
     } else if (state_ == State::data || state_ == State::client_error) {
-        discard_file(state_ == State::data ? Reason::incomplete : Reason::client_error, out);
+        discard_file(state_ == State::data ? Reason::incomplete : Reason::client_error, answers(out));
     } else if (!line_.empty()) {
         dropbox_.refused(Reason::protocol, line_);
         failed_ = true;
     }
+    settle(out);
     state_ = State::finished;
 }
 
 void Sink::interrupt(Reason why, std::string& out) {
+    settle(out);
     if (state_ == State::data || state_ == State::status || state_ == State::client_error)
         dropbox_.abort(file_, why);
     stop(why, out);

@@ -28,6 +28,8 @@ class Sink final : public Machine {
     void feed(std::string_view bytes, std::string& out) override;
     void end_of_input(std::string& out) override;
     void interrupt(spool::Reason why, std::string& out) override;
+    [[nodiscard]] bool waiting() const override { return waiting_; }
+    void settle(std::string& out) override;
     [[nodiscard]] bool finished() const override { return state_ == State::finished; }
     [[nodiscard]] int exit_status() const override { return failed_ ? 1 : 0; }
 
@@ -43,8 +45,11 @@ class Sink final : public Machine {
     void take_record(std::string_view line, std::string& out);
     void take_directory(std::string_view line, std::string& out);
     void take_file(std::string_view line, std::string& out);
-    void take_status(char byte, std::string& out);
-    void finish_file(std::string& out);
+    void take_status(char byte, bool more, std::string& out);
+    void finish_file(std::string& out, bool more);
+    void conclude_file(spool::Reason why, std::string& out);
+    // Where answers go: behind one that is owed still, or out.
+    [[nodiscard]] std::string& answers(std::string& out) { return waiting_ ? held_ : out; }
     void discard_file(spool::Reason why, std::string& out);
     void refuse(spool::Reason why, std::string_view what, std::string& out);
     void stop(spool::Reason why, std::string& out);
@@ -58,6 +63,8 @@ class Sink final : public Machine {
 
     State state_ = State::record;
     bool failed_ = false;
+    bool waiting_ = false;    // for the answer to the last file
+    std::string held_;        // what the client is told after that
     std::string target_name_; // not empty: the command names the file, the records' names are ignored
     unsigned depth_ = 0;      // directories that the client has entered, and that are none here
     std::string line_;

@@ -91,7 +91,23 @@ void Server::on_close(Call& call) {
         reply_ok(call);
         return;
     }
-    reply_outcome(call, publish(upload));
+    if (call.more && upload.reason == Reason::none)
+        publish_ahead(call, upload);
+    else
+        reply_outcome(call, publish(upload));
+}
+
+void Server::publish_ahead(Call& call, Upload& upload) {
+    Closing closing{call.id, std::move(upload.name), dropbox_.size(id_of(upload))};
+    const auto answer = dropbox_.commit_ahead(id_of(upload));
+    upload = Upload{};
+    if (!answer) {
+        closing_.emplace(std::move(closing));
+        return;
+    }
+    if (*answer == Reason::none)
+        sent_.insert_or_assign(std::move(closing.name), closing.size);
+    reply_outcome(call, *answer);
 }
 
 void Server::wait_for_name(Upload& upload) {

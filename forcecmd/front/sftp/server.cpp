@@ -46,6 +46,7 @@ void Server::feed(std::string_view bytes, std::string& out) {
         }
         const std::uint32_t length = PacketReader(start).u32().value_or(0);
         if (length == 0 || length > k_max_packet) {
+            settle(out);
             dropbox_.refused(Reason::protocol, "SFTP packet of a bad length");
             drop_files(Reason::protocol);
             finished_ = true;
@@ -54,7 +55,7 @@ void Server::feed(std::string_view bytes, std::string& out) {
         }
         const std::size_t whole = k_length + length;
         if (!collecting && bytes.size() >= whole) {
-            take_packet(bytes.substr(k_length, length), out);
+            take_packet(bytes.substr(k_length, length), bytes.size() > whole, out);
             bytes.remove_prefix(whole);
             continue;
         }
@@ -62,15 +63,27 @@ void Server::feed(std::string_view bytes, std::string& out) {
         buffer_.append(bytes.substr(0, more));
         bytes.remove_prefix(more);
         if (buffer_.size() == whole) {
-            take_packet(std::string_view(buffer_).substr(k_length), out);
+            take_packet(std::string_view(buffer_).substr(k_length), !bytes.empty(), out);
             buffer_.clear();
         }
     }
 }
 
-void Server::take_packet(std::string_view packet, std::string& out) {
+namespace {
+
+// Requests whose answer is the same whatever becomes of a file that is being closed. (Another CLOSE waits: one file
+// at a time is made durable.)
+[[nodiscard]] bool goes_ahead(Type type) {
+    return type == Type::open || type == Type::write || type == Type::fsetstat;
+}
+
+} // namespace
+
+void Server::take_packet(std::string_view packet, bool more, std::string& out) {
     PacketReader in(packet);
     const auto type = static_cast<Type>(in.u8().value_or(0));
+    if (!goes_ahead(type))
+        settle(out);
     if (!initialised_) {
         if (type == Type::init) {
             take_init(in, out);
@@ -83,13 +96,14 @@ void Server::take_packet(std::string_view packet, std::string& out) {
     }
     const auto id = in.u32();
     if (!id) { // nothing can be answered to
+        settle(out);
         dropbox_.refused(Reason::protocol, "SFTP request without a number");
         drop_files(Reason::protocol);
         finished_ = true;
         status_ = 1;
         return;
     }
-    Call call{*id, in, out};
+    Call call{*id, in, closing_ ? closing_->held : out, more};
     if (type == Type::extended) {
         on_extended(call);
         return;
@@ -155,12 +169,27 @@ void Server::drop_files(Reason why) {
     }
 }
 
-void Server::end_of_input(std::string&) {
+void Server::settle(std::string& out) {
+    if (!closing_)
+        return;
+    Closing closing = std::move(*closing_);
+    closing_.reset();
+    const Reason reason = dropbox_.settle();
+    if (reason == Reason::none)
+        sent_.insert_or_assign(std::move(closing.name), closing.size);
+    Call call{closing.id, PacketReader({}), out, false};
+    reply_outcome(call, reason);
+    out += closing.held;
+}
+
+void Server::end_of_input(std::string& out) {
+    settle(out);
     drop_files(Reason::aborted);
     finished_ = true;
 }
 
-void Server::interrupt(Reason why, std::string&) {
+void Server::interrupt(Reason why, std::string& out) {
+    settle(out);
     drop_files(why);
     finished_ = true;
     status_ = 1;

@@ -35,6 +35,8 @@ class Server final : public Machine {
     void feed(std::string_view bytes, std::string& out) override;
     void end_of_input(std::string& out) override;
     void interrupt(spool::Reason why, std::string& out) override;
+    [[nodiscard]] bool waiting() const override { return closing_.has_value(); }
+    void settle(std::string& out) override;
     [[nodiscard]] bool finished() const override { return finished_; }
     [[nodiscard]] int exit_status() const override { return status_; }
 
@@ -58,6 +60,14 @@ class Server final : public Machine {
         std::uint32_t id;
         PacketReader in;
         std::string& out;
+        bool more; // the client has sent another request behind this one
+    };
+    // A CLOSE that is not answered yet; what the client is told after it waits in `held`.
+    struct Closing {
+        std::uint32_t id;
+        std::string name;
+        std::uint64_t size;
+        std::string held{};
     };
     using Handler = void (Server::*)(Call&);
     struct Entry {
@@ -66,7 +76,7 @@ class Server final : public Machine {
     };
     static const std::array<Entry, 18> k_requests;
 
-    void take_packet(std::string_view packet, std::string& out);
+    void take_packet(std::string_view packet, bool more, std::string& out);
     void take_init(PacketReader in, std::string& out);
     void drop_files(spool::Reason why);
 
@@ -120,12 +130,15 @@ class Server final : public Machine {
     // At most one file waits under a name: the latest.
     void wait_for_name(Upload& upload);
     [[nodiscard]] spool::Reason publish(Upload& upload);
+    // As publish(), for a client that has sent more: the answer comes with settle().
+    void publish_ahead(Call& call, Upload& upload);
     [[nodiscard]] bool is_directory(const VirtualTree::Location& at) const;
     // The size of a file that this session sent or is sending, by name.
     [[nodiscard]] std::optional<std::uint64_t> own_size(std::string_view name) const;
 
     Dropbox& dropbox_;
     const VirtualTree& tree_;
+    std::optional<Closing> closing_;
     std::string buffer_; // a packet that has not arrived whole
     bool initialised_ = false;
     bool finished_ = false;
