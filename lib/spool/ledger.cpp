@@ -68,7 +68,8 @@ Reason Ledger::check(std::optional<std::uint64_t> size, std::uint64_t open_files
     const auto recent = Memory::Hold(memory_, wall_clock_us()).recent();
     if (recent.files + open_files >= policy_.quota_files)
         return Reason::quota_files;
-    if (recent.bytes > policy_.quota_bytes || size.value_or(0) > policy_.quota_bytes - recent.bytes)
+    // A file whose size nobody has said has one byte at the least.
+    if (recent.bytes > policy_.quota_bytes || size.value_or(1) > policy_.quota_bytes - recent.bytes)
         return Reason::quota_bytes;
     return Reason::none;
 }

@@ -199,8 +199,6 @@ class World:
         run("usermod", "-p", "*", "pandora")
         run("install", "-d", "-o", "pandora", "-g", "www-data", "-m", "2770", DATA_IN)
         run("install", "-d", "-o", "pandora", "-g", "www-data", "-m", "2770", STAGING)
-        run("install", "-d", "-o", "root", "-g", "pandora", "-m", "1730", QUARANTINE)
-        run("install", "-d", "-o", "pandora", "-g", "pandora", "-m", "700", MEMORY)
         for sub in ("conf", "md5", "collections"):
             run("install", "-d", "-o", "root", "-g", "root", "-m", "755", DATA_IN / sub)
 
@@ -296,15 +294,15 @@ class World:
 
     def clear(self):
         """Nothing in the spool, and nothing remembered of earlier drops: a test begins anew."""
-        for directory in (DATA_IN, STAGING, QUARANTINE, MEMORY):
-            for path in directory.iterdir():
+        for directory in (DATA_IN, STAGING, QUARANTINE, MEMORY):   # the latter two are made by the first publish
+            for path in directory.iterdir() if directory.is_dir() else ():
                 if path.is_file():
                     path.unlink()
 
     def forget(self):
         """What is known of earlier drops: the same file is a new one, the same refusal is told again."""
         for path in MEMORY.iterdir():
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def audit(self):
         if not AUDIT.exists():
