@@ -82,7 +82,7 @@ def test_a_session_that_runs_sees_the_pause(world, gate):
 
 @BOTH
 def test_quota_of_files_is_shared_by_sessions_and_outlives_them(world, gate, packet, options):
-    with policy(world, quota={"files": 4}):
+    with policy(world, quota={"files": 4}, audit={"repeat_window": 0}):
         files = [packet(f"test.{n}.data", 3000 + n) for n in range(6)]
         for path in files[:2]:
             assert gate.scp(path, options=options).returncode == 0

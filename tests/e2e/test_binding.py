@@ -101,7 +101,7 @@ def test_the_default_of_the_policy(world, key_of, send):
     client = key_of("web1")
     assert send(client, "web1", "web2").returncode == 0
     assert len(in_quarantine()) == 1
-    for n, mode in enumerate(("observe", "off"), 1):
+    for n, mode in enumerate(("observe", "off"), 2):
         with policy(world, binding={"default": mode}):
             assert send(client, "web1", "web2", n).returncode == 0
     assert len(world.delivered()) == 2 and len(in_quarantine()) == 1

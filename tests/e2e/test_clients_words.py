@@ -37,8 +37,8 @@ def packet(name, content):
 
 
 DOCTYPE = b"<!DOCTYPE agent_data><agent_data agent_name='test'/>"
-# Room for one.
-SMALL_QUARANTINE = {"quarantine": {"max_size": 10_000}, "drop": {"max_file_size": 1000}}
+# Room for two.
+SMALL_QUARANTINE = {"quarantine": {"max_size": 17_000}, "drop": {"max_file_size": 1000}}
 
 # --- how each is provoked: SCP (command, bytes, settings), SFTP (requests, settings) ------------------------------------
 
@@ -70,7 +70,7 @@ BY_SCP = {
     "spool.backlog": (TO, record("test.1.data") + header("test.2.data"), {"spool": {"max_backlog": 1}}),
     "spool.paused": (TO, header("test.1.data"), "paused"),
     "audit.away": (TO, header("test.1.data"), "no logger"),
-    "quarantine.full": (TO, packet("test.1.data", DOCTYPE) + packet("test.2.data", DOCTYPE), SMALL_QUARANTINE),
+    "quarantine.full": (TO, b"".join(packet(f"test.{n}.data", DOCTYPE) for n in range(3)), SMALL_QUARANTINE),
     "agent.unbound": (TO, header("test.1.data"), "unbound"),
     "server.spool": (TO, header("test.1.data"), "spool unusable"),
 }
@@ -113,7 +113,8 @@ BY_SFTP = {
     "spool.backlog": (put("test.1.data", b"x").open("test.2.data"), {"spool": {"max_backlog": 1}}),
     "spool.paused": (Sftp().open("test.1.data"), "paused"),
     "audit.away": (Sftp().open("test.1.data"), "no logger"),
-    "quarantine.full": (put("test.1.data", DOCTYPE).open("test.2.data").write(0, 0, DOCTYPE).close(0), SMALL_QUARANTINE),
+    "quarantine.full": (put("test.0.data", DOCTYPE).open("test.1.data").write(0, 0, DOCTYPE).close(0)
+                        .open("test.2.data").write(0, 0, DOCTYPE).close(0), SMALL_QUARANTINE),
     "agent.unbound": (Sftp().open("test.1.data"), "unbound"),
     "server.spool": (Sftp().open("test.1.data"), "spool unusable"),
 }

@@ -142,14 +142,12 @@ def test_bombs_cost_little(world, gate, what, step):
         client.connect(gate.host, port=gate.sshd.port, username="pandora", key_filename=str(world.key), look_for_keys=False,
                        allow_agent=False)
         with client.open_sftp() as sftp:
-            file = sftp.open(f"{DATA_IN}/test.1.data", "w")
+            file = sftp.open(f"{DATA_IN}/test.1.data", "wb", 0)
             file.set_pipelined(True)
             head = 20_000 if step == 1 else 0
-            for at in range(0, head, 1):
-                file._write(content[at:at + 1])
-            file._seek(head) if hasattr(file, "_seek") else None
-            for at in range(head, len(content), 32_768):
-                file._write(content[at:at + 32_768])
+            for at in range(head):
+                file.write(content[at:at + 1])
+            file.write(content[head:])
             start = time.monotonic()
             file.close()
             seconds = time.monotonic() - start
@@ -161,7 +159,7 @@ def test_bombs_cost_little(world, gate, what, step):
     assert seconds < 10
     assert peak < 40_000
     found = list(world.delivered().values()) or [(QUARANTINE / in_quarantine()[0]).read_bytes()]
-    assert found == [content]
+    assert hashlib.sha256(found[0]).digest() == hashlib.sha256(content).digest() and len(found) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
