@@ -14,7 +14,7 @@ import tempfile
 import time
 
 from row import Row
-from sink import ACCOUNT, AGENT, DATA_IN, DROP, PEER, SFTP_SERVER, SIZE, SPOOL, STAGING, install, run, write
+from sink import ACCOUNT, AGENT, DATA_IN, DROP, PEER, SFTP_SERVER, SIZE, SPOOL, STAGING, forget, install, run, write
 
 import packets  # noqa: E402  (sink has put tests/harness on the path)
 
@@ -62,6 +62,7 @@ class Drop:
         self.sessions, self.files, self.auth = sessions, files, auth
 
     def seconds(self):
+        forget()
         environment = [f"SSH_ORIGINAL_COMMAND=scp -t {DATA_IN}", "SSH_CONNECTION=127.0.0.1 40000 127.0.0.1 22"]
         done = run("env", "-i", *environment, *AS_ACCOUNT, self.program, self.sessions, self.files, SIZE, next(SERIALS),
                    AGENT, *self.auth, "--", DROP, "-c", DROP)
