@@ -361,8 +361,10 @@ void packets_that_disagree_propose_nothing() {
     IntakeWorld world;
     world.key.agents.clear();
     static_cast<void>(world.session());
-    for (const std::string name : {"x", "y", "x", "x"})
-        CHECK_EQ(world.deliver(name + ".1.data", name, name), Reason::none);
+    unsigned n = 0;
+    for (const std::string name : {"x", "y", "x", "x"}) // each another packet: a resent one teaches nothing
+        CHECK_EQ(world.deliver(name + '.' + std::to_string(n++) + ".data", name, name), Reason::none);
+    CHECK_EQ(IntakeWorld::told("drop.accepted"), 4U);
     CHECK_EQ(IntakeWorld::told("agent.proposed"), 0U);
     CHECK(!spool::read_learned(world.memory_file(), ::geteuid())->proposes());
 }
@@ -423,11 +425,13 @@ void without_a_quarantine_bad_packets_are_refused() {
 
 void the_same_bad_packet_is_kept_once() {
     IntakeWorld world;
+    world.policy.audit_repeat_window = 0; // each is told
     static_cast<void>(world.session());
     CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::none);
     CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::none);
     CHECK_EQ(std::ranges::count(IntakeWorld::names_in(world.policy.spool_quarantine), ' '), 2);
     CHECK_EQ(IntakeWorld::told("drop.resent"), 1U);
+    CHECK_EQ(IntakeWorld::told("agent.mismatch"), 1U);
 }
 
 // Each of the two files: its content before its name, and both for good.
