@@ -124,7 +124,7 @@ void only_the_rule_that_failed_is_overruled() {
             [&] { static_cast<void>(release(p, {k_first})); });
     // For the binding: its name is still held against the form.
     for (const char* name : {"../x.1.data", "x.conf", "web01.1.checksum", ".x.1.data", ""}) {
-        p.put(k_second, {.file = name, .reason = "agent.mismatch"}, "<agent_data/>");
+        p.put(k_second, {.file = name, .reason = "agent.mismatch"}, packet_of("other"));
         refused(ctl::Status::refused, "may not be delivered, also for another reason",
                 [&] { static_cast<void>(release(p, {k_second})); });
     }
