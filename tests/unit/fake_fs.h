@@ -38,6 +38,7 @@ class FakeFs final : public Fs {
     bool no_link_fd = false; // a machine where an unnamed file cannot be given a name
     std::size_t max_write = SIZE_MAX;
     std::function<void(const char* name)> after_create; // what another process does just then
+    std::function<void(Op op)> before;
 
     std::vector<Op> calls;
     bool injected = false;
@@ -107,6 +108,8 @@ class FakeFs final : public Fs {
     template<class T, class Work>
     Result<T> call(Op op, Work work) {
         calls.push_back(op);
+        if (before)
+            before(op);
         if (calls.size() != fail_at)
             return work();
         injected = true;

@@ -124,7 +124,7 @@ void only_the_rule_that_failed_is_overruled() {
             [&] { static_cast<void>(release(p, {k_first})); });
     // For the binding: its name is still held against the form.
     for (const char* name : {"../x.1.data", "x.conf", "web01.1.checksum", ".x.1.data", ""}) {
-        p.put(k_second, {.file = name, .reason = "agent.mismatch"}, "<agent_data/>");
+        p.put(k_second, {.file = name, .reason = "agent.mismatch"}, packet_of("other"));
         refused(ctl::Status::refused, "may not be delivered, also for another reason",
                 [&] { static_cast<void>(release(p, {k_second})); });
     }
@@ -192,6 +192,20 @@ void what_cannot_be_bound_is_not_released() {
     CHECK_EQ(p.header().generation, before + 1);
 }
 
+void what_cannot_be_released_binds_nothing() {
+    QuarantinePlace p;
+    const std::uint64_t before = p.header().generation;
+    p.put(k_first, {.file = "db01.1.data", .reason = "agent.mismatch", .agent = "db01"}, packet_of("db01"));
+    p.put(k_second, {.file = "db02.1.data", .reason = "agent.mismatch", .agent = "db02"}, packet_of("db02"));
+    write_file(p.quarantine() + "/" + k_second + ".packet", packet_of("db03"));
+    refused(ctl::Status::bad_data, "is not what was received", [&] {
+        static_cast<void>(release(p, {k_first, k_second}, true));
+    });
+    CHECK_EQ(p.header().generation, before);
+    CHECK_EQ(p.find(k_ed25519)->agents.size(), std::size_t{1});
+    CHECK(std::filesystem::is_empty(p.data_in()));
+}
+
 void several_at_once_and_one_that_fails() {
     QuarantinePlace p;
     p.put(k_first, {.file = "other.1.data", .reason = "content.root"}, "<agent_data/>");
@@ -219,6 +233,8 @@ void nothing_goes_before_its_time() {
     CHECK_EQ(purge(p, {}), std::string("purged 1 packet, 3 bytes\n"));
     CHECK_EQ(purge(p, {}), std::string("purged 0 packets\n"));
     CHECK_EQ(p.usage().packets, std::uint64_t{1});
+    p.make_old(k_second, -7200); // the clock was set back
+    CHECK_EQ(purge(p, {}, "1h"), std::string("purged 0 packets\n"));
     p.make_old(k_second, 7200);
     CHECK_EQ(purge(p, {}, "1h"), std::string("purged 1 packet, 5 bytes\n"));
     p.put(k_first, {}, "1");
@@ -276,6 +292,7 @@ int main() {
         GATE_TEST(a_packet_that_was_changed_is_not_released),
         GATE_TEST(a_release_may_bind_the_agent),
         GATE_TEST(what_cannot_be_bound_is_not_released),
+        GATE_TEST(what_cannot_be_released_binds_nothing),
         GATE_TEST(several_at_once_and_one_that_fails),
         GATE_TEST(a_delivery_that_fails_keeps_the_packet),
         GATE_TEST(nothing_goes_before_its_time),

@@ -75,21 +75,25 @@ void the_same_is_delivered_again_after_the_window() {
     }
 }
 
-// The directory was not synced: the client is told so, keeps its file, and must be able to send it again.
+// The file got no name, or the directory was not synced: the client is told so, keeps its file, and must be
+// able to send it again.
 void what_was_refused_is_not_remembered() {
-    IntakeWorld world;
-    static_cast<void>(world.session());
-    CHECK_EQ(world.deliver("a.1.data", "kept"), Reason::none);
-    const auto calls = world.fs.calls.size();
-    CHECK_EQ(world.deliver("a.2.data", "lost"), Reason::none);
-    const auto of_a_drop = world.fs.calls.size() - calls;
-    world.fs.fail_at = static_cast<unsigned>(world.fs.calls.size() + of_a_drop);
-    world.fs.error = EIO;
-    CHECK_EQ(world.deliver("a.3.data", "lost"), Reason::spool_unavailable);
-    CHECK(world.fs.injected && world.fs.injected_op == test::FakeFs::Op::sync_directory);
-    CHECK_EQ(world.deliver("a.3.data", "lost"), Reason::none);
-    CHECK_EQ(IntakeWorld::told("drop.resent"), 0U);
-    CHECK_EQ(IntakeWorld::told("drop.accepted"), 3U);
+    using Op = test::FakeFs::Op;
+    for (const auto& [last_but, op] : {std::pair{0U, Op::sync_directory}, {1U, Op::link_fd}}) {
+        IntakeWorld world;
+        static_cast<void>(world.session());
+        CHECK_EQ(world.deliver("a.1.data", "kept"), Reason::none);
+        const auto calls = world.fs.calls.size();
+        CHECK_EQ(world.deliver("a.2.data", "lost"), Reason::none);
+        const auto of_a_drop = world.fs.calls.size() - calls;
+        world.fs.fail_at = static_cast<unsigned>(world.fs.calls.size() + of_a_drop - last_but);
+        world.fs.error = EIO;
+        CHECK_EQ(world.deliver("a.3.data", "lost"), Reason::spool_unavailable);
+        CHECK(world.fs.injected && world.fs.injected_op == op);
+        CHECK_EQ(world.deliver("a.3.data", "lost"), Reason::none);
+        CHECK_EQ(IntakeWorld::told("drop.resent"), 0U);
+        CHECK_EQ(IntakeWorld::told("drop.accepted"), 3U);
+    }
 }
 
 // --- the memory cannot be used
@@ -357,8 +361,10 @@ void packets_that_disagree_propose_nothing() {
     IntakeWorld world;
     world.key.agents.clear();
     static_cast<void>(world.session());
-    for (const std::string name : {"x", "y", "x", "x"})
-        CHECK_EQ(world.deliver(name + ".1.data", name, name), Reason::none);
+    unsigned n = 0;
+    for (const std::string name : {"x", "y", "x", "x"}) // each another packet: a resent one teaches nothing
+        CHECK_EQ(world.deliver(name + '.' + std::to_string(n++) + ".data", name, name), Reason::none);
+    CHECK_EQ(IntakeWorld::told("drop.accepted"), 4U);
     CHECK_EQ(IntakeWorld::told("agent.proposed"), 0U);
     CHECK(!spool::read_learned(world.memory_file(), ::geteuid())->proposes());
 }
@@ -393,21 +399,56 @@ void a_full_quarantine_refuses() {
 }
 
 void without_a_quarantine_bad_packets_are_refused() {
-    IntakeWorld world;
-    std::filesystem::remove(world.policy.spool_quarantine);
-    static_cast<void>(world.session());
-    CHECK(contains(IntakeWorld::last("memory.unusable"), "\"part\":\"quarantine\""));
-    CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::quarantine_full);
-    CHECK_EQ(world.deliver("a.1.data", "1"), Reason::none);
+    const struct {
+        void (*spoil)(IntakeWorld& world);
+        std::string_view cause;
+    } table[] = {
+        {[](IntakeWorld& w) { std::filesystem::remove(w.policy.spool_quarantine); }, "is missing"},
+        {[](IntakeWorld& w) {
+             std::filesystem::rename(w.policy.spool_quarantine, w.policy.spool_quarantine + "-2");
+             std::filesystem::create_directory_symlink(w.policy.spool_quarantine + "-2",
+                                                       w.policy.spool_quarantine);
+         },
+         "is a link"},
+        {[](IntakeWorld& w) { w.policy.spool_quarantine = "/proc"; }, "different file systems"},
+    };
+    for (const auto& row : table) {
+        IntakeWorld world;
+        row.spoil(world);
+        static_cast<void>(world.session());
+        const std::string told = IntakeWorld::last("memory.unusable");
+        CHECK_MSG(contains(told, "\"part\":\"quarantine\"") && contains(told, row.cause), told);
+        CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::quarantine_full);
+        CHECK_EQ(world.deliver("a.1.data", "1"), Reason::none);
+    }
 }
 
 void the_same_bad_packet_is_kept_once() {
     IntakeWorld world;
+    world.policy.audit_repeat_window = 0; // each is told
     static_cast<void>(world.session());
     CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::none);
     CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::none);
     CHECK_EQ(std::ranges::count(IntakeWorld::names_in(world.policy.spool_quarantine), ' '), 2);
     CHECK_EQ(IntakeWorld::told("drop.resent"), 1U);
+    CHECK_EQ(IntakeWorld::told("agent.mismatch"), 1U);
+}
+
+// Each of the two files: its content before its name, and both for good.
+void what_is_put_away_is_as_durable_as_what_is_delivered() {
+    using Op = test::FakeFs::Op;
+    IntakeWorld world;
+    static_cast<void>(world.session());
+    world.fs.calls.clear();
+    CHECK_EQ(world.deliver("a.1.data", "1", "b"), Reason::none);
+    auto steps = world.fs.calls;
+    std::erase_if(steps, [](Op op) {
+        return op != Op::write && op != Op::sync_data && op != Op::link_fd && op != Op::sync_directory;
+    });
+    const std::vector<Op> each{Op::write, Op::sync_data, Op::link_fd, Op::sync_directory};
+    std::vector<Op> both = each;
+    both.insert(both.end(), each.begin(), each.end());
+    CHECK(steps == both);
 }
 
 // Whatever fails on the way into the quarantine: the client keeps its packet, and no room stays charged for
@@ -431,6 +472,7 @@ void a_fault_on_the_way_into_quarantine_refuses() {
         CHECK_EQ(world.published(), "");
         CHECK(world.is_staging_empty());
         CHECK_MSG(reason != Reason::none || contains(kept, ".packet"), test::show(n));
+        CHECK_MSG(!contains(kept, ".packet") || contains(kept, ".json"), test::show(n)); // it comes first
         if (reason != Reason::none) {
             world.fs.fail_at = 0;
             const Fd usage{::open((world.state.directory + "/quarantine").c_str(), O_RDONLY | O_CLOEXEC)};
@@ -551,6 +593,7 @@ int main() {
         GATE_TEST(a_full_quarantine_refuses),
         GATE_TEST(without_a_quarantine_bad_packets_are_refused),
         GATE_TEST(the_same_bad_packet_is_kept_once),
+        GATE_TEST(what_is_put_away_is_as_durable_as_what_is_delivered),
         GATE_TEST(a_fault_on_the_way_into_quarantine_refuses),
         GATE_TEST(the_same_refusal_is_told_once_with_a_count),
         GATE_TEST(a_window_of_zero_tells_each),

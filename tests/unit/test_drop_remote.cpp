@@ -25,7 +25,8 @@ namespace {
 
 class World {
   public:
-    explicit World(std::uint64_t max_file_size = 1000) : World(Channel::make_pair(), max_file_size) {}
+    explicit World(std::uint64_t max_file_size = 1000, bool check_content = true)
+        : World(Channel::make_pair(), policy(max_file_size, check_content)) {}
 
     void will_answer(Reason reason) { CHECK_OK(publisher_->send(Reply{.reason = reason})); }
     void grants(std::uint64_t size, bool any_size = false) {
@@ -78,17 +79,18 @@ class World {
     World& operator=(const World&) = delete;
 
   private:
-    World(Result<std::pair<Channel, Channel>> pair, std::uint64_t max_file_size)
-        : policy_(policy(max_file_size)), key_(key()), front_(std::move(pair->first)),
+    World(Result<std::pair<Channel, Channel>> pair, keyring::Policy policy)
+        : policy_(std::move(policy)), key_(key()), front_(std::move(pair->first)),
           publisher_(std::move(pair->second)), box(front_, policy_, key_) {
         // A question that nobody answers is an error here, and no hanging test.
         const timeval patience{.tv_sec = 2, .tv_usec = 0};
         CHECK(::setsockopt(front_.fd(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
     }
 
-    static keyring::Policy policy(std::uint64_t max_file_size) {
+    static keyring::Policy policy(std::uint64_t max_file_size, bool check_content) {
         keyring::Policy made;
         made.drop_max_file_size = max_file_size;
+        made.content_check = check_content;
         made.drop_session_files = 3;
         return made;
     }
@@ -165,6 +167,35 @@ void large_content_is_handed_over_sealed() {
     CHECK_OK(sealed);
     CHECK_EQ(text_of(sealed->bytes()), "HEAD" + head.substr(4) + "bodytail");
     CHECK(::pwrite(commit.file.get(), "x", 1, 0) < 0 && ::ftruncate(commit.file.get(), 0) < 0);
+}
+
+// The verdict that comes with what the client has sent under this name.
+spool::Verdict verdict_of(World& world, std::string_view name, std::string_view content) {
+    world.will_answer_begin(Reason::none);
+    FileId file = 99;
+    CHECK_EQ(world.box.begin(name, std::nullopt, file), Reason::none);
+    static_cast<void>(world.asked());
+    CHECK_EQ(world.box.write(file, 0, content), Reason::none);
+    world.will_answer(Reason::none);
+    CHECK_EQ(world.box.commit(file), Reason::none);
+    return world.asked().request.get_verdict();
+}
+
+void what_is_handed_over_has_been_read() {
+    using spool::Content;
+    const std::string small = "<agent_data agent_name='web1'></agent_data>";
+    const std::string large =
+        "<agent_data agent_name='web1'>" + std::string(drop::k_max_inline, ' ') + "</agent_data>";
+    for (const std::string& content : {small, large}) {
+        World world(2'000'000);
+        const spool::Verdict verdict = verdict_of(world, "a.1.data", content);
+        CHECK(verdict.content == Content::well_formed && verdict.agent_name == "web1");
+        CHECK(verdict_of(world, "a.2.data", "<!DOCTYPE x>" + content).content == Content::doctype);
+        // What is thrown away is not read.
+        CHECK(verdict_of(world, "a.1.checksum", content).content == Content::unchecked);
+        World off(2'000'000, false);
+        CHECK(verdict_of(off, "a.1.data", content).content == Content::unchecked);
+    }
 }
 
 void an_empty_file_is_handed_over_too() {
@@ -478,6 +509,7 @@ int main() {
         GATE_TEST(begin_says_name_and_size),
         GATE_TEST(small_content_rides_in_the_message),
         GATE_TEST(large_content_is_handed_over_sealed),
+        GATE_TEST(what_is_handed_over_has_been_read),
         GATE_TEST(an_empty_file_is_handed_over_too),
         GATE_TEST(truncate_cuts_what_is_handed_over),
         GATE_TEST(a_hole_is_incomplete),

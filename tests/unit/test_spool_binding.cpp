@@ -105,6 +105,28 @@ void a_name_agrees_with_its_agent() {
           !spool::name_agrees(broker, "D41D8CD98F00B204E9800998ECF8427E"));
 }
 
+// Whoever sends it, also where nothing is bound.
+void what_a_packet_holds_is_judged_alone() {
+    const struct {
+        Verdict verdict;
+        Reason reason;
+    } table[] = {
+        {packet("web1"), Reason::none},
+        {packet(""), Reason::none}, // it says so; the binding decides
+        {{Content::well_formed, std::nullopt}, Reason::content_agent},
+        {{Content::malformed, std::nullopt}, Reason::none},
+        {packet("web1", Content::malformed), Reason::none},
+        {packet("web1", Content::doctype), Reason::content_doctype},
+        {packet("web1", Content::wrong_root), Reason::content_root},
+        {packet("web1", Content::too_complex), Reason::content_complex},
+        {{Content::unchecked, std::nullopt}, Reason::none},
+        {packet("web1", Content::last_), Reason::protocol},
+        {packet("web1", static_cast<Content>(999)), Reason::protocol},
+    };
+    for (const auto& row : table)
+        CHECK_EQ(spool::check_content(row.verdict), row.reason);
+}
+
 void packet_name_and_file_name_are_of_one_agent() {
     const auto key = key_of({"web1", "web2", "edge-*"});
     const std::string edge = md5_name("edge-7");
@@ -183,6 +205,7 @@ int main() {
         GATE_TEST(patterns_match_whole_names),
         GATE_TEST(patterns_match_as_defined),
         GATE_TEST(a_name_agrees_with_its_agent),
+        GATE_TEST(what_a_packet_holds_is_judged_alone),
         GATE_TEST(packet_name_and_file_name_are_of_one_agent),
         GATE_TEST(a_packet_without_a_name_is_judged_by_its_file),
         GATE_TEST(a_pattern_knows_the_encodings_of_names),
