@@ -52,6 +52,7 @@ def cut_after(world, kind, directory, durability, files, **spool):
     with policy(world, spool={"durability": durability, **spool}), \
             volumes.spool_on(world, kind, directory / "volume", FILE_SYSTEMS[kind]) as image:
         settle()
+        world.forget()      # the same files have gone to a volume that is no more
         done = world.client(world.key).scp(*files)
         run("cp", "--sparse=always", image, copy)
         assert done.returncode == 0, done.stderr

@@ -85,7 +85,7 @@ def full_volume():
 @pytest.mark.parametrize("method", METHODS)
 def test_a_full_volume_refuses(world, volume, gate, packet, method, min_free):
     path = packet("test.6.data", 1_500_000)
-    with policy(world, spool={"staging_method": method, "min_free": min_free, "min_free_percent": 0}):
+    with policy(world, spool={"staging_method": method, "min_free": min_free, "min_free_percent": 0}, audit={"repeat_window": 0}):
         mark = world.mark()
         with full_volume():
             for options in (["-O"], []):

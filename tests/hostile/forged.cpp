@@ -30,6 +30,7 @@ Request deliver(std::string_view name, std::uint64_t size) {
     request.op = Op::deliver;
     request.size = size;
     request.set_text(name);
+    request.set_verdict({spool::Content::well_formed, "test"});
     return request;
 }
 
