@@ -130,7 +130,7 @@ def test_staging_method(world, gate):
 def test_min_free(world, gate, packet):
     small = SPOOL / "small"
     small.mkdir()
-    run("mount", "-t", "tmpfs", "-o", "size=64M,mode=755", "tmpfs", small)
+    run("mount", "-t", "tmpfs", "-o", "size=60M,mode=755", "tmpfs", small)
     try:
         for name in ("data_in", "staging"):
             run("install", "-d", "-o", "pandora", "-g", "pandora", "-m", "2770", small / name)
