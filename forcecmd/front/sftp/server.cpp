@@ -71,8 +71,8 @@ void Server::feed(std::string_view bytes, std::string& out) {
 
 namespace {
 
-// Requests whose answer is the same whatever becomes of a file that is being closed. (Another CLOSE waits: one file
-// at a time is made durable.)
+// Requests whose answer is the same whatever becomes of a file that is being closed. (Another CLOSE waits:
+// one file at a time is made durable.)
 [[nodiscard]] bool goes_ahead(Type type) {
     return type == Type::open || type == Type::write || type == Type::fsetstat;
 }
