@@ -22,25 +22,6 @@ constexpr std::int64_t k_orphan_age = 60; // seconds
     return id + std::string(suffix);
 }
 
-// A regular file with one name, through no link.
-[[nodiscard]] Result<Fd> open_single(int dir, const std::string& name) {
-    Fd fd{::openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
-    if (!fd.valid() && errno == ENOENT)
-        return fail(Errc::missing, "file is missing", ENOENT);
-    if (!fd.valid() && errno == ELOOP)
-        return fail(Errc::not_regular, "file is a symbolic link", ELOOP);
-    if (!fd.valid())
-        return fail_errno("cannot open file");
-    struct stat st {};
-    if (::fstat(fd.get(), &st) != 0)
-        return fail_errno("cannot stat file");
-    if (st.st_nlink == 0)
-        return fail(Errc::missing, "file is missing", ENOENT);
-    if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-        return fail(Errc::not_regular, "not a regular file, or one with several names");
-    return fd;
-}
-
 } // namespace
 
 std::optional<Shelf> Shelf::open(const std::string& directory) {
@@ -95,11 +76,11 @@ std::vector<ShelfEntry> Shelf::packets() const {
 }
 
 Result<Fd> Shelf::open_packet(const std::string& id) const {
-    return open_single(fd_.get(), name_of(id, spool::k_packet_suffix));
+    return open_single(fd_.get(), name_of(id, spool::k_packet_suffix).c_str());
 }
 
 std::optional<Facts> Shelf::facts(const std::string& id) const {
-    const auto fd = open_single(fd_.get(), name_of(id, spool::k_sidecar_suffix));
+    const auto fd = open_single(fd_.get(), name_of(id, spool::k_sidecar_suffix).c_str());
     if (!fd)
         return std::nullopt;
     const auto text = read_all(fd->get(), spool::k_max_sidecar);

@@ -7,8 +7,11 @@
 
 namespace gate {
 
-Result<Fd> open_regular(const char* path) {
-    Fd fd{::open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+namespace {
+
+[[nodiscard]] Result<Fd> open_at(int dir, const char* path, int flags, mode_t mode, struct stat& st) {
+    constexpr int k_always = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    Fd fd{::openat(dir, path, flags | k_always, mode)};
     if (!fd.valid()) {
         if (errno == ENOENT)
             return fail(Errc::missing, "file is missing", ENOENT);
@@ -16,11 +19,27 @@ Result<Fd> open_regular(const char* path) {
             return fail(Errc::not_regular, "file is a symbolic link", ELOOP);
         return fail_errno("cannot open file");
     }
-    struct stat st {};
     if (::fstat(fd.get(), &st) != 0)
         return fail_errno("cannot stat file");
     if (!S_ISREG(st.st_mode))
         return fail(Errc::not_regular, "not a regular file");
+    return fd;
+}
+
+} // namespace
+
+Result<Fd> open_regular(const char* path) {
+    struct stat st {};
+    return open_at(AT_FDCWD, path, O_RDONLY, 0, st);
+}
+
+Result<Fd> open_single(int dir, const char* name, int flags, mode_t mode) {
+    struct stat st {};
+    GATE_TRY(Fd fd, open_at(dir, name, flags, mode, st));
+    if (st.st_nlink == 0) // it has just been removed
+        return fail(Errc::missing, "file is missing", ENOENT);
+    if (st.st_nlink != 1)
+        return fail(Errc::not_regular, "file has several names");
     return fd;
 }
 

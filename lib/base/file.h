@@ -16,7 +16,12 @@ namespace gate {
 // Errors: missing, not_regular, system.
 [[nodiscard]] Result<Fd> open_regular(const char* path);
 
-// As above, and the file is `owner`'s and writable by nobody else. Errors: also wrong_owner, writable.
+// The same relative to an open directory, for reading, or with other `flags` (O_RDWR, O_CREAT), and the file
+// has no second name. Errors: those of open_regular; no_space.
+[[nodiscard]] Result<Fd> open_single(int dir, const char* name, int flags = 0, mode_t mode = 0);
+
+// As open_regular(), and the file is `owner`'s and writable by nobody else. Errors: also wrong_owner,
+// writable.
 [[nodiscard]] Result<Fd> open_trusted(const char* path, uid_t owner);
 
 // Reads exactly buffer.size() bytes at `offset` (bytes). Errors: truncated, system.

@@ -28,20 +28,11 @@ constexpr long k_longest_wait_ns = 5'000'000;
 } // namespace
 
 Result<Fd> open_shared(int dir, const char* name, Open how, uid_t owner) {
-    constexpr int k_common = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     const int flags = (how == Open::read ? O_RDONLY : O_RDWR) | (how == Open::create ? O_CREAT : 0);
-    Fd fd{::openat(dir, name, flags | k_common, 0600)};
-    if (!fd.valid() && errno == ENOENT)
-        return fail(Errc::missing, "file is missing", ENOENT);
-    if (!fd.valid() && errno == ELOOP)
-        return fail(Errc::not_regular, "file is a symbolic link", ELOOP);
-    if (!fd.valid())
-        return fail_errno("cannot open file");
+    GATE_TRY(Fd fd, open_single(dir, name, flags, 0600));
     struct stat st {};
     if (::fstat(fd.get(), &st) != 0)
         return fail_errno("cannot stat file");
-    if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-        return fail(Errc::not_regular, "not a regular file, or one with several names");
     if (st.st_uid != owner)
         return fail(Errc::wrong_owner, "file has the wrong owner");
     return fd;
