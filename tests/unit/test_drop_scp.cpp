@@ -109,6 +109,20 @@ void a_refusal_while_writing_is_told_once_at_the_end() {
                1);
 }
 
+// A client that does not wait for its answers gets them in the order of its files all the same.
+void answers_to_files_sent_ahead_keep_their_order() {
+    const Outcome o = talk(file("a.1.data", "one") + file("a.2.data", "two") + file("a.3.data", "three"),
+                           sink_into("."), [](FakeDropbox& dropbox) {
+                               dropbox.refuse_commit["a.1.data"] = Reason::backlog;
+                               dropbox.refuse_begin["a.3.data"] = Reason::paused;
+                           });
+    CHECK_EQ(o.answers.substr(0, o.answers.find(no(Reason::paused, "a.3.data"))),
+             k_ack + k_ack + no(Reason::backlog) + k_ack + k_ack);
+    CHECK_EQ(o.delivered.size(), 1U);
+    CHECK_EQ(o.delivered[0].second, "two");
+    CHECK_EQ(o.status, 1);
+}
+
 void a_refusal_at_the_end_is_told_in_place_of_the_last_ack() {
     CHECK_TALK(talk(file("a.1.data", "x"), sink_into("."),
                     [](FakeDropbox& d) { d.refuse_commit["a.1.data"] = Reason::space_free; }),
@@ -231,6 +245,7 @@ int main() {
         GATE_TEST(a_refused_first_file_does_not_stop_the_second),
         GATE_TEST(a_refused_second_file_leaves_the_first),
         GATE_TEST(a_refusal_while_writing_is_told_once_at_the_end),
+        GATE_TEST(answers_to_files_sent_ahead_keep_their_order),
         GATE_TEST(a_refusal_at_the_end_is_told_in_place_of_the_last_ack),
         GATE_TEST(a_target_that_is_a_file_names_it),
         GATE_TEST(a_target_elsewhere_is_refused_at_once),

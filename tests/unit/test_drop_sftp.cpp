@@ -162,6 +162,18 @@ void refusals_at_open_say_why() {
                       "refused name.path " + path + "\n");
 }
 
+// Requests that are sent ahead of a CLOSE's answer are answered after it; what asks for the file waits.
+void a_close_that_is_sent_ahead_of_is_answered_first() {
+    const Session s =
+        sftp_session(open(1, "a.1.data") + write(2, 0, 0, "one") + close(3, 0) + open(4, "a.2.data") +
+                         write(5, 0, 0, "two") + close(6, 0) + by_path(Type::stat, 7, "a.1.data") +
+                         by_path(Type::stat, 8, "a.2.data"),
+                     [](FakeDropbox& dropbox) { dropbox.refuse_commit["a.1.data"] = Reason::backlog; });
+    CHECK_EQ(s.answers, "1 handle\n2 ok\n3 failure " + spool::sentence(Reason::backlog) +
+                            "\n4 handle\n5 ok\n6 ok\n7 no_such_file No such file\n8 file 3\n");
+    CHECK_EQ(s.delivered.size(), 1U);
+}
+
 void a_refusal_at_close_says_why() {
     const Session s = sftp_session(open(1, "a.1.data") + close(2, 0) + by_path(Type::stat, 3, "a.1.data"),
                                    [](FakeDropbox& d) { d.refuse_commit["a.1.data"] = Reason::space_free; });
@@ -229,6 +241,7 @@ int main() {
         GATE_TEST(a_larger_fsetstat_is_a_promise_that_close_checks),
         GATE_TEST(other_attributes_are_taken_and_ignored),
         GATE_TEST(refusals_at_open_say_why),
+        GATE_TEST(a_close_that_is_sent_ahead_of_is_answered_first),
         GATE_TEST(a_refusal_at_close_says_why),
         GATE_TEST(directories_are_empty),
         GATE_TEST(what_is_not_of_this_session_is_not_there),
