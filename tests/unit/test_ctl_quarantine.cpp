@@ -153,7 +153,7 @@ void a_packet_that_was_changed_is_not_released() {
     // Another name of a file, or a link, is no packet.
     const std::string packet = p.quarantine() + "/" + k_first + ".packet";
     CHECK_EQ(::link(packet.c_str(), (p.dir / "second").c_str()), 0);
-    refused(ctl::Status::io, "one with several names", [&] { static_cast<void>(release(p, {k_first})); });
+    refused(ctl::Status::io, "several names", [&] { static_cast<void>(release(p, {k_first})); });
     CHECK_EQ(::unlink(packet.c_str()), 0);
     CHECK_EQ(::symlink("/etc/passwd", packet.c_str()), 0);
     refused(ctl::Status::io, "symbolic link", [&] { static_cast<void>(release(p, {k_first})); });
