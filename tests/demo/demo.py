@@ -227,6 +227,27 @@ def write_elsewhere(*targets):
     return attempt
 
 
+def harm_the_server(content):
+    """A packet under a fine name that the server, which parses as root, should never see. Granted if it is in data_in."""
+    def attempt(side):
+        name = side.victim.replace(".1795", ".2795", 1)
+        path = side.scratch / name
+        path.write_bytes(content)
+        kept = set(QUARANTINE.iterdir())
+        done = side.client.scp(path, to=side.data_in)
+        arrived = side.data_in / name
+        if arrived.exists():
+            arrived.unlink()
+            return Got(True, done.returncode != 0, "it lies where the server parses it as root")
+        files = sorted(p.name for p in set(QUARANTINE.iterdir()) - kept if p.name.endswith(".packet"))
+        return Got(False, done.returncode != 0, f"exit {done.returncode}, in quarantine: {files[0] if files else 'no'}")
+    return attempt
+
+
+XXE = b"<!DOCTYPE agent_data [<!ENTITY x SYSTEM 'file:///etc/shadow'>]><agent_data agent_name='web01'>&x;</agent_data>"
+OF_ANOTHER = b"<agent_data agent_name='db01'><module/></agent_data>"
+
+
 class SecretService:
     """Listens on loopback, tells its secret to whoever gets through, and knows who did."""
 
@@ -291,6 +312,10 @@ def forward_stdio(side):
     return Got(False, done.returncode != 0, f"exit {done.returncode}: {said(done)}")
 
 
+XXE_TITLE = "a packet with XXE"
+OTHER_TITLE = "a packet that says db01"
+
+
 def tries():
     """title, what is done, what the vendor's recipe gives (True: the intruder gets it)."""
     return (("an interactive shell", shell, False),
@@ -302,6 +327,8 @@ def tries():
             ("delete a delivered file", delete, True),
             ("write ../../etc/x, /etc/x", write_elsewhere("../../etc/x", "../../../../etc/x"), False),
             ("write /tmp/x", write_elsewhere("../../../../tmp/x"), True),
+            (XXE_TITLE, harm_the_server(XXE), True),
+            (OTHER_TITLE, harm_the_server(OF_ANOTHER), True),
             ("forward a port: ssh -L", forward("-L"), True),
             ("forward a port: ssh -W", forward_stdio, True),
             ("forward a port: ssh -R", forward("-R"), True))
@@ -376,6 +403,8 @@ def intrude(report, side, expectation):
 def gate_expects(title, got, _vendor_gives):
     if title == "an interactive shell":         # no error, but three lines that say what this account is
         return not got.granted and not got.failed and ", 3 lines: " in got.text
+    if title in (XXE_TITLE, OTHER_TITLE):       # the agent is told success, so that its next packets come; a human looks
+        return not got.granted and not got.failed and "in quarantine: 20" in got.text
     if title == "overwrite a delivered file":   # nothing is lost: both survive, and the agent is told success
         return not got.granted and not got.failed and "; 3 of 3 " in got.text
     return not got.granted and got.failed
