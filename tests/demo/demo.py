@@ -527,9 +527,9 @@ def main():
     if os.environ.get("PANDORA_GATE_COPY") != "1" or not os.path.exists("/run/pandora-gate-copy"):
         sys.exit("demo.py runs only in a disposable copy of the machine: ./bootstrap demo")
 
-    global Client, DATA_IN, FIXTURES
+    global Client, DATA_IN, FIXTURES, QUARANTINE
     import world as harness  # after BUILD is set: it reads it
-    Client, DATA_IN, FIXTURES = harness.Client, harness.DATA_IN, harness.FIXTURES
+    Client, DATA_IN, FIXTURES, QUARANTINE = harness.Client, harness.DATA_IN, harness.FIXTURES, harness.QUARANTINE
 
     report = Report()
     scratch = pathlib.Path("/tmp/demo")
