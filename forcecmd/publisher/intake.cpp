@@ -16,6 +16,9 @@ namespace {
 constexpr std::uint64_t k_many_files = 2;
 // Room is made in whole blocks.
 constexpr std::uint64_t k_round = 4096;
+// Where this much is free beside what must stay so, room for a small file need not be allocated beforehand,
+// which costs a file system more than the file: what all other sessions could take until it comes is less.
+constexpr std::uint64_t k_plenty = 256 * 1024 * 1024;
 
 [[nodiscard]] Reason reason_of(const Error& error) {
     return error.code == Errc::no_space ? Reason::space_free : Reason::spool_unavailable;
@@ -126,7 +129,9 @@ std::optional<Intake::Room> Intake::prepare() {
     if (!space || admission_.check_space(*space, size) != Reason::none ||
         ledger_->check(size, 0) != Reason::none)
         return std::nullopt;
-    Result<spool::Reservation> reservation = spool_->reserve(size);
+    const bool plenty = admission_.check_space(*space, k_plenty) == Reason::none;
+    Result<spool::Reservation> reservation =
+        spool_->reserve(plenty ? std::nullopt : std::optional<std::uint64_t>(size));
     if (!reservation)
         return std::nullopt;
     const Room room{size, admission_.check_space(*space, std::nullopt) == Reason::none};
