@@ -62,6 +62,8 @@ Taken Keeper::take(Reservation reservation, const File& file) {
         deliver(reservation, file, digest, taken);
     else
         put_away(reservation, file, digest, taken);
+    if (taken.kind == Taken::Kind::resent)
+        confirm(taken);
     if (mode_ == BindingMode::learn && taken.kind == Taken::Kind::delivered)
         learn(file, taken);
     const bool mismatch = taken.kind != Taken::Kind::resent &&
@@ -69,6 +71,13 @@ Taken Keeper::take(Reservation reservation, const File& file) {
     if (mismatch)
         taken.tell_mismatch = Memory::Hold(ledger_.memory(), wall_clock_us()).tell(k_mismatch);
     return taken;
+}
+
+// The session that delivered it may be waiting for the disk yet, and may have to say no: what is acknowledged
+// here is made durable here.
+void Keeper::confirm(Taken& taken) {
+    if (const auto synced = spool_.sync_names(); !synced)
+        refuse(taken, Reason::spool_unavailable, synced.error());
 }
 
 void Keeper::deliver(Reservation& reservation, const File& file, const DropDigest& digest, Taken& taken) {

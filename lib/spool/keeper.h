@@ -57,6 +57,7 @@ class Keeper {
   private:
     [[nodiscard]] Reason judge(const File& file, Taken& taken);
     void learn(const File& file, Taken& taken);
+    void confirm(Taken& taken);
     void deliver(Reservation& reservation, const File& file, const DropDigest& digest, Taken& taken);
     void put_away(Reservation& reservation, const File& file, const DropDigest& digest, Taken& taken);
 

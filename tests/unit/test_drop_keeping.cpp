@@ -75,6 +75,24 @@ void the_same_is_delivered_again_after_the_window() {
     }
 }
 
+// Another session may have linked it and not synced it yet, or fail to: success is said of what is durable.
+void what_came_before_is_durable_before_it_is_acknowledged_again() {
+    IntakeWorld world;
+    static_cast<void>(world.session());
+    CHECK_EQ(world.deliver("a.1.data", "same"), Reason::none);
+    const auto syncs = [&] { return std::ranges::count(world.fs.calls, test::FakeFs::Op::sync_directory); };
+    const auto before = syncs();
+    const auto calls = world.fs.calls.size();
+    CHECK_EQ(world.deliver("a.1.data", "same"), Reason::none);
+    CHECK_EQ(IntakeWorld::told("drop.resent"), 1U);
+    CHECK_EQ(syncs(), before + 1);
+    world.fs.fail_at = static_cast<unsigned>(2 * world.fs.calls.size() - calls); // the last call of the next
+    world.fs.error = EIO;
+    CHECK_EQ(world.deliver("a.1.data", "same"), Reason::spool_unavailable);
+    CHECK(world.fs.injected && world.fs.injected_op == test::FakeFs::Op::sync_directory);
+    CHECK_EQ(IntakeWorld::told("drop.resent"), 1U);
+}
+
 // The file got no name, or the directory was not synced: the client is told so, keeps its file, and must be
 // able to send it again.
 void what_was_refused_is_not_remembered() {
@@ -574,6 +592,7 @@ int main() {
         GATE_TEST(the_same_again_is_success_and_no_second_file),
         GATE_TEST(other_content_or_another_name_is_another_file),
         GATE_TEST(the_same_is_delivered_again_after_the_window),
+        GATE_TEST(what_came_before_is_durable_before_it_is_acknowledged_again),
         GATE_TEST(what_was_refused_is_not_remembered),
         GATE_TEST(deliveries_go_on_without_memory),
         GATE_TEST(a_locked_memory_is_waited_for_and_then_done_without),
