@@ -66,8 +66,9 @@ Taken Keeper::take(Reservation reservation, const File& file) {
         confirm(taken);
     if (mode_ == BindingMode::learn && taken.kind == Taken::Kind::delivered)
         learn(file, taken);
-    const bool mismatch = taken.kind != Taken::Kind::resent &&
-                          (taken.reason == Reason::agent_mismatch || taken.observed != Reason::none);
+    // Of what was refused or is known the caller tells nothing of the kind: nor may it count as told.
+    const bool kept = taken.kind == Taken::Kind::delivered || taken.kind == Taken::Kind::quarantined;
+    const bool mismatch = kept && (taken.reason == Reason::agent_mismatch || taken.observed != Reason::none);
     if (mismatch)
         taken.tell_mismatch = Memory::Hold(ledger_.memory(), wall_clock_us()).tell(k_mismatch);
     return taken;
