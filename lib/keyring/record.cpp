@@ -20,10 +20,23 @@ enum Tag : std::uint16_t {
     k_revoked_at = 6,
     k_revoke_reason = 7,
     k_binding = 8,
+    k_not_before = 9,
+    k_expires_at = 10,
+    k_from = 11, // repeated
+    k_quota_files = 12,
+    k_quota_bytes = 13,
+    k_max_file_size = 14,
 };
 
 constexpr std::string_view k_sha256_prefix = "SHA256:";
 constexpr std::size_t k_md5_hex = 32;
+
+template<class T>
+[[nodiscard]] Result<void> read_number(const TlvField& field, std::uint64_t max, T& out) {
+    GATE_TRY(const std::uint64_t n, field.number_up_to(max));
+    out = static_cast<T>(n);
+    return {};
+}
 
 [[nodiscard]] Result<void> apply(const TlvField& field, KeyRecord& r) {
     switch (field.tag) {
@@ -32,8 +45,8 @@ constexpr std::size_t k_md5_hex = 32;
         return {};
     case k_state: {
         GATE_TRY(const std::uint64_t n, field.number());
-        if (n != static_cast<std::uint64_t>(KeyState::active) &&
-            n != static_cast<std::uint64_t>(KeyState::revoked))
+        if (n < static_cast<std::uint64_t>(KeyState::active) ||
+            n > static_cast<std::uint64_t>(KeyState::disabled))
             return fail(Errc::version, "a key has a state that this program does not know");
         r.state = static_cast<KeyState>(n);
         return {};
@@ -50,11 +63,23 @@ constexpr std::size_t k_md5_hex = 32;
         r.agents.push_back(
             {std::string(field.value.substr(k_md5_hex)), std::string(field.value.substr(0, k_md5_hex))});
         return {};
-    case k_revoked_at: {
-        GATE_TRY(const std::uint64_t n, field.number_up_to(INT64_MAX));
-        r.revoked_at = static_cast<std::int64_t>(n);
+    case k_revoked_at:
+        return read_number(field, INT64_MAX, r.revoked_at);
+    case k_not_before:
+        return read_number(field, INT64_MAX, r.not_before);
+    case k_expires_at:
+        return read_number(field, INT64_MAX, r.expires_at);
+    case k_from:
+        if (r.from.size() == k_max_from)
+            return fail(Errc::damaged, "a key in the keyring has too many addresses");
+        r.from.emplace_back(field.value);
         return {};
-    }
+    case k_quota_files:
+        return read_number(field, UINT32_MAX, r.limits.quota_files);
+    case k_quota_bytes:
+        return read_number(field, UINT64_MAX, r.limits.quota_bytes);
+    case k_max_file_size:
+        return read_number(field, UINT64_MAX, r.limits.max_file_size);
     case k_binding: {
         GATE_TRY(const std::uint64_t n, field.number());
         if (n < static_cast<std::uint64_t>(Binding::automatic) ||
@@ -88,7 +113,44 @@ std::string format_fingerprint(const Fingerprint& fingerprint) {
     return std::string(k_sha256_prefix) + base64_encode(fingerprint, false);
 }
 
+Standing standing(const KeyRecord& record, std::int64_t now) {
+    if (record.state != KeyState::active)
+        return record.state == KeyState::disabled ? Standing::disabled : Standing::revoked;
+    if (record.expires_at != 0 && now >= record.expires_at)
+        return Standing::expired;
+    return now < record.not_before ? Standing::not_yet : Standing::good;
+}
+
+const char* describe(Standing standing) {
+    switch (standing) {
+    case Standing::good:
+        return "good";
+    case Standing::not_yet:
+        return "not yet valid";
+    case Standing::expired:
+        return "expired";
+    case Standing::disabled:
+        return "disabled";
+    case Standing::revoked:
+        break;
+    }
+    return "revoked";
+}
+
+Policy for_key(Policy policy, const Limits& limits) {
+    if (limits.quota_files != 0)
+        policy.quota_files = limits.quota_files;
+    if (limits.quota_bytes != 0)
+        policy.quota_bytes = limits.quota_bytes;
+    if (limits.max_file_size != 0)
+        policy.drop_max_file_size = limits.max_file_size;
+    return policy;
+}
+
 std::string encode_record(const KeyRecord& r) {
+    const auto positive = [](std::int64_t n) {
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0));
+    };
     TlvWriter out;
     out.bytes(k_id, r.id);
     out.number(k_state, static_cast<std::uint64_t>(r.state));
@@ -96,8 +158,16 @@ std::string encode_record(const KeyRecord& r) {
     out.bytes(k_blob, r.blob);
     for (const Agent& agent : r.agents)
         out.bytes(k_agent, agent.md5 + agent.name);
-    if (r.revoked_at > 0)
-        out.number(k_revoked_at, static_cast<std::uint64_t>(r.revoked_at));
+    const std::pair<Tag, std::uint64_t> numbers[] = {
+        {k_not_before, positive(r.not_before)},    {k_expires_at, positive(r.expires_at)},
+        {k_quota_files, r.limits.quota_files},     {k_quota_bytes, r.limits.quota_bytes},
+        {k_max_file_size, r.limits.max_file_size}, {k_revoked_at, positive(r.revoked_at)},
+    };
+    for (const auto& [tag, number] : numbers)
+        if (number != 0)
+            out.number(tag, number);
+    for (const std::string& network : r.from)
+        out.bytes(k_from, network);
     if (r.binding != Binding::automatic)
         out.number(k_binding, static_cast<std::uint64_t>(r.binding));
     if (!r.revoke_reason.empty())

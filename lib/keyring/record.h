@@ -21,7 +21,26 @@ using Fingerprint = std::array<std::uint8_t, 32>;
 
 enum class KeyState : std::uint8_t {
     active = 1,
-    revoked = 2, // a tombstone: kept so that the audit can name it
+    revoked = 2,  // a tombstone: kept so that the audit can name it
+    disabled = 3, // may be enabled again
+};
+
+// What a key may do at a given time: its state and its validity in one word.
+enum class Standing : std::uint8_t {
+    good,
+    not_yet, // before not_before
+    expired, // at or after expires_at
+    disabled,
+    revoked,
+};
+
+// Of one key, in place of the policy's of the same name; 0: the policy's.
+struct Limits {
+    std::uint32_t quota_files = 0;
+    std::uint64_t quota_bytes = 0;
+    std::uint64_t max_file_size = 0; // bytes
+
+    bool operator==(const Limits&) const = default;
 };
 
 struct Agent {
@@ -37,6 +56,7 @@ struct Agent {
 // Caps, each over anything real: an RSA-16384 blob is 2 kB, and a broker's key may send for many agents.
 inline constexpr std::size_t k_max_blob = 16 * 1024;
 inline constexpr std::size_t k_max_record = 1024 * 1024;
+inline constexpr std::size_t k_max_from = 64; // addresses and networks: sshd tries them one after another
 
 struct KeyRecord {
     Fingerprint fingerprint{};
@@ -46,11 +66,22 @@ struct KeyRecord {
     std::string blob;          // wire format (RFC 4253 section 6.6), not base64
     std::vector<Agent> agents; // none: an unbound key, see Policy::binding_unbound_keys
     Binding binding = Binding::automatic;
-    std::int64_t revoked_at = 0; // seconds since the epoch, 0 = not revoked
-    std::string revoke_reason;
+    std::int64_t not_before = 0;   // seconds since the epoch, as all times here; 0: no beginning
+    std::int64_t expires_at = 0;   // the first second at which it is not valid any more; 0: no end
+    std::vector<std::string> from; // addresses and networks in CIDR notation, canonical; none: anywhere
+    Limits limits;
+    std::int64_t revoked_at = 0; // or disabled; 0: active
+    std::string revoke_reason;   // or why it was disabled
 
     bool operator==(const KeyRecord&) const = default;
 };
+
+// A revocation counts before everything else, a disabling before the dates.
+[[nodiscard]] Standing standing(const KeyRecord& record, std::int64_t now);
+// "good", "not yet valid", "expired", "disabled", "revoked".
+[[nodiscard]] const char* describe(Standing standing);
+// The policy as it is for this key.
+[[nodiscard]] Policy for_key(Policy policy, const Limits& limits);
 
 // The payload of a record (without its checksum). Errors of decode: damaged, version (unknown field).
 [[nodiscard]] std::string encode_record(const KeyRecord& record);

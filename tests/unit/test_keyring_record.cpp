@@ -17,6 +17,10 @@ constexpr std::uint16_t k_unknown_tag = 60'000;
     KeyRecord key = test::make_key(3, random);
     key.agents.push_back({"another one", std::string(32, 'b')});
     key.agents.push_back({"*", std::string(32, 'c')});
+    key.not_before = 1'700'000'000;
+    key.expires_at = INT64_MAX;
+    key.from = {"192.0.2.0/24", "2001:db8::/32"};
+    key.limits = {.quota_files = UINT32_MAX, .quota_bytes = UINT64_MAX, .max_file_size = 1};
     key.fingerprint = {}; // travels outside of the payload
     return key;
 }
@@ -26,6 +30,33 @@ void a_record_round_trips() {
     const auto back = decode_record(encode_record(key));
     CHECK_OK(back);
     CHECK(*back == key);
+}
+
+void what_a_key_may_do_now() {
+    constexpr std::int64_t k_begin = 1000;
+    constexpr std::int64_t k_end = 2000;
+    KeyRecord key;
+    key.state = KeyState::active;
+    CHECK(standing(key, 0) == Standing::good);
+    key.not_before = k_begin;
+    key.expires_at = k_end;
+    CHECK(standing(key, k_begin - 1) == Standing::not_yet);
+    CHECK(standing(key, k_begin) == Standing::good);
+    CHECK(standing(key, k_end - 1) == Standing::good);
+    CHECK(standing(key, k_end) == Standing::expired);
+    key.state = KeyState::disabled;
+    CHECK(standing(key, k_begin) == Standing::disabled);
+    key.state = KeyState::revoked;
+    CHECK(standing(key, k_end) == Standing::revoked);
+}
+
+void limits_of_a_key_stand_before_the_policy() {
+    const Policy policy;
+    CHECK(for_key(policy, {}) == policy);
+    const Policy own = for_key(policy, {.quota_files = 1, .quota_bytes = 2, .max_file_size = 3});
+    CHECK_EQ(own.quota_files, std::uint32_t{1});
+    CHECK_EQ(own.quota_bytes, std::uint64_t{2});
+    CHECK_EQ(own.drop_max_file_size, std::uint64_t{3});
 }
 
 void a_policy_round_trips() {
@@ -172,6 +203,8 @@ void fingerprints_are_those_of_sshd() {
 int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(a_record_round_trips),
+        GATE_TEST(what_a_key_may_do_now),
+        GATE_TEST(limits_of_a_key_stand_before_the_policy),
         GATE_TEST(a_policy_round_trips),
         GATE_TEST(a_cut_inside_a_field_is_an_error),
         GATE_TEST(a_record_without_id_type_or_blob_is_damaged),
