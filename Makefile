@@ -115,7 +115,7 @@ $(O)/obj/%.o: %.cpp Makefile
 
 ifeq ($(SAN),1)
 # SOCI does not export the type information that this check wants.
-$(O)/obj/gatectl/store/store.o: SANFLAGS += -fno-sanitize=vptr
+$(O)/obj/gatectl/store/%.o: SANFLAGS += -fno-sanitize=vptr
 # toml++ 3.3 takes U+00A1 for something that cannot come; what follows is no more than "not a blank".
 $(O)/obj/gatectl/publish/config.o: SANFLAGS += -fno-sanitize=unreachable
 endif

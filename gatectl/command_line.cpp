@@ -1,7 +1,5 @@
 #include "gatectl/command_line.h"
 
-#include "gatectl/publish/publish.h"
-
 namespace gate::ctl {
 
 namespace {
@@ -24,8 +22,7 @@ void binding_option(CLI::App& command, std::string& binding) {
 CommandLine::CommandLine() {
     options();
     keys_commands();
-    app.add_subcommand("publish", "Compile the store and gate.toml into the keyring that logins read")
-        ->callback([this] { command = [this] { return publish_command(context); }; });
+    publish_commands();
     pause_commands();
     quarantine_commands();
     app.require_subcommand(1);

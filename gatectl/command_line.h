@@ -23,6 +23,7 @@ struct CommandLine {
     void options();
     void keys_commands();
     void bind_commands(CLI::App& keys);
+    void publish_commands();
     void pause_commands();
     void quarantine_commands();
     void json_flag(CLI::App& one);

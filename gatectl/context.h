@@ -24,6 +24,8 @@ struct Context {
     int store_patience = k_store_patience;
     std::string operator_name = "?";
     uid_t owner = 0;                    // of the store, the keyring, the pause file: who runs this
+    bool json = false;                  // results for programs instead of people
+    bool dry_run = false;               // do everything but keep nothing, tell nothing
     bool prepares = true;               // publish makes what sessions need (prepare.h); root's business
     audit::Transport* audit = nullptr;  // not owned; null: no events
     std::vector<std::string> remarks{}; // for stderr, one line each, printable

@@ -1,10 +1,10 @@
 #include "gatectl/keys/accept.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/outcome.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
-#include "gatectl/publish/publish.h"
-#include "lib/base/clock.h"
+#include "gatectl/publish/change.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ void check_existing(const StoredKey& key, const AddRequest& request, std::vector
         stop(Status::refused,
              "this key was revoked as {} on {} ({}) and cannot be added again: make a new key pair on the "
              "agent",
-             key.id, time_text(key.revoked_at), escape_visible(key.revoke_reason));
+             key.id, time_text(key.state_at), escape_visible(key.state_reason));
     std::vector<std::string> mine = key.agents;
     std::sort(mine.begin(), mine.end());
     std::sort(agents.begin(), agents.end());
@@ -86,33 +86,32 @@ std::string add_key(Context& context, const AddRequest& request) {
     key.blob = base64_encode(as_bytes(parsed.blob));
     key.note = request.note.empty() ? parsed.comment.substr(0, k_max_note) : request.note;
     key.added_by = context.operator_name;
+    key.approver = context.operator_name;
     key.binding = request.binding;
     const keyring::Policy policy = policy_in_force(context);
 
-    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
-        if (const auto existing = store.find_fingerprint(key.fingerprint)) {
+    Outcome outcome{.action = "add", .keys = {}, .as_was = {}, .text = {}, .published = {}};
+    outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+        if (auto existing = store.find_fingerprint(key.fingerprint)) {
             check_existing(*existing, request, key.agents);
-            key.id = existing->id;
+            outcome.text =
+                fmt::format("{} {} is already there, nothing changed\n", existing->id, existing->fingerprint);
+            outcome.as_was.push_back(std::move(*existing));
             return false;
         }
         check_policy(policy, key, parsed);
         key.id = choose_id(store, key, parsed, request.id);
-        key.added_at = wall_clock_us() / 1'000'000;
-        store.insert(key);
-        store.remember({key.added_at, context.operator_name, "add", key.id, key.note});
+        const Note note = note_of(context, "add", key.note);
+        key.added_at = note.at;
+        store.insert(key, note);
+        outcome.text = fmt::format("added {} {} ({}) for {}\n", key.id, key.fingerprint, key.type,
+                                   for_whom(policy, key));
+        outcome.keys.push_back(key);
         return true;
     });
-    if (key.added_at == 0) {
-        if (published.happened)
-            tell_published(context, published);
-        return fmt::format("{} {} is already there, nothing changed\n{}", key.id, key.fingerprint,
-                           published.happened ? describe(published) + '\n' : std::string());
-    }
-    tell_changed(context, key, "add", published.generation);
-    tell_published(context, published);
-    remark_on_patterns(context, key.agents);
-    return fmt::format("added {} {} ({}) for {}\n{}\n", key.id, key.fingerprint, key.type,
-                       for_whom(policy, key), describe(published));
+    if (!outcome.keys.empty())
+        remark_on_patterns(context, key.agents);
+    return finish(context, outcome);
 }
 
 } // namespace gate::ctl

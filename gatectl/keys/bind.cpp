@@ -2,9 +2,9 @@
 // here; to take something away is to revoke it.
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
-#include "gatectl/publish/publish.h"
-#include "lib/base/clock.h"
+#include "gatectl/publish/change.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -26,6 +26,7 @@ bool bind_in_store(const Context& context, Store& store, StoredKey& key,
                    const std::vector<std::string>& agents, const std::string& binding) {
     if (key.revoked())
         stop(Status::refused, "the key {} is revoked and is bound to nothing any more", key.id);
+    const StoredKey before = key;
     std::vector<std::string> more;
     for (const std::string& name : agents)
         if (std::find(key.agents.begin(), key.agents.end(), name) == key.agents.end())
@@ -44,8 +45,7 @@ bool bind_in_store(const Context& context, Store& store, StoredKey& key,
         detail += (detail.empty() ? "binding " : ", binding ") + binding;
     }
     key.agents.insert(key.agents.end(), more.begin(), more.end());
-    store.bind(key.id, more, key.binding);
-    store.remember({wall_clock_us() / 1'000'000, context.operator_name, "bind", key.id, detail});
+    store.update(before, key, note_of(context, "bind", detail));
     return true;
 }
 
@@ -62,26 +62,20 @@ std::string bind_key(Context& context, const BindRequest& request) {
         stop(Status::usage, "say what it is bound to: --agent NAME, or --binding MODE");
     const std::vector<std::string> agents = check_agents(request.agents);
     check_binding_word(request.binding);
-    StoredKey key;
-    bool bound = false;
-    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
-        key = select_key(store.keys(), request.keys.front());
-        bound = bind_in_store(context, store, key, agents, request.binding);
+    Outcome outcome{.action = "bind", .keys = {}, .as_was = {}, .text = {}, .published = {}};
+    outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+        StoredKey key = select_key(store, request.keys.front());
+        const bool bound = bind_in_store(context, store, key, agents, request.binding);
+        outcome.text =
+            bound ? fmt::format("bound {} {} to {}\n", key.id, key.fingerprint,
+                                what_is_bound(agents, request.binding))
+                  : fmt::format("{} {} is bound so already, nothing changed\n", key.id, key.fingerprint);
+        (bound ? outcome.keys : outcome.as_was).push_back(std::move(key));
         return bound;
     });
-    if (bound) {
-        tell_changed(context, key, "bind", published.generation);
+    if (!outcome.keys.empty())
         remark_on_patterns(context, agents);
-    }
-    if (published.happened)
-        tell_published(context, published);
-    std::string out =
-        bound ? fmt::format("bound {} {} to {}\n", key.id, key.fingerprint,
-                            what_is_bound(agents, request.binding))
-              : fmt::format("{} {} is bound so already, nothing changed\n", key.id, key.fingerprint);
-    if (published.happened)
-        out += describe(published) + '\n';
-    return out;
+    return finish(context, outcome);
 }
 
 } // namespace gate::ctl

@@ -10,6 +10,9 @@
 
 namespace gate::ctl {
 
+// The note of a change by this operator, now.
+[[nodiscard]] Note note_of(const Context& context, std::string action, std::string detail = {});
+
 struct AddRequest {
     std::string key; // the content of the .pub file
     std::vector<std::string> agents;
@@ -38,8 +41,9 @@ struct BindRequest {
 // What FILE, or "-" for stdin, holds; no more of it than read_public_key needs to refuse it.
 [[nodiscard]] std::string read_key_file(const std::string& file);
 
-// The one key that is named so. Throws Problem (refused) for none and for several.
-[[nodiscard]] const StoredKey& select_key(const std::vector<StoredKey>& keys, std::string_view name);
+// The one key that is named so: by id, fingerprint, or a unique beginning of either. Throws Problem (refused)
+// for none and for several.
+[[nodiscard]] StoredKey select_key(Store& store, const std::string& name);
 
 // All keys of the store; none if there is no store.
 [[nodiscard]] std::vector<StoredKey> load_keys(Context& context);
@@ -53,14 +57,5 @@ struct BindRequest {
 [[nodiscard]] std::string list_agents(const std::vector<std::string>& agents);
 // A pattern that lets a key send for everybody is what was asked for, and worth a word.
 void remark_on_patterns(Context& context, const std::vector<std::string>& agents);
-
-// A name in JSON: a byte is the code point of the same number, as in the audit trail.
-[[nodiscard]] std::string latin1(std::string_view bytes);
-
-// "2026-11-23T04:40:36Z".
-[[nodiscard]] std::string time_text(std::int64_t seconds);
-
-// The audit event of a change of one key.
-void tell_changed(Context& context, const StoredKey& key, std::string_view action, std::uint64_t generation);
 
 } // namespace gate::ctl

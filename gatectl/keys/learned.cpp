@@ -2,13 +2,14 @@
 // such a key chose these names, so each is checked as if a stranger had typed it, and none becomes a pattern.
 #include "gatectl/account.h"
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
-#include "gatectl/publish/publish.h"
+#include "gatectl/publish/change.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 namespace gate::ctl {
 
@@ -69,16 +70,16 @@ struct Proposal {
 }
 
 // Those of the keys that propose and are meant. A key that was named and does not propose is a mistake.
-[[nodiscard]] std::vector<Proposal> wanted(const Context& context, const std::vector<StoredKey>& keys,
+[[nodiscard]] std::vector<Proposal> wanted(const Context& context, Store& store,
                                            const std::vector<std::string>& named) {
-    std::vector<Proposal> all = read_proposals(context, keys);
+    std::vector<Proposal> all = read_proposals(context, store.keys());
     if (named.empty()) {
         std::erase_if(all, [](const Proposal& p) { return !p.why_not.empty(); });
         return all;
     }
     std::vector<Proposal> out;
     for (const std::string& name : named) {
-        const StoredKey& key = select_key(keys, name);
+        const StoredKey key = select_key(store, name);
         const auto found =
             std::find_if(all.begin(), all.end(), [&key](const Proposal& p) { return p.key.id == key.id; });
         if (found == all.end())
@@ -99,34 +100,30 @@ std::string bind_learned(Context& context, const BindRequest& request) {
         stop(Status::usage, "--learned takes the names from the packets: leave --agent out");
     check_binding_word(request.binding);
     std::vector<Proposal> bound;
-    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
-        bound = wanted(context, store.keys(), request.keys);
+    Outcome outcome{.action = "bind", .keys = {}, .as_was = {}, .text = {}, .published = {}};
+    outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+        bound = wanted(context, store, request.keys);
         for (Proposal& p : bound)
             static_cast<void>(
                 bind_in_store(context, store, p.key, {p.learned.names[0]}, request.binding)); // it had none
         return !bound.empty();
     });
-    std::string out;
     for (const Proposal& p : bound) {
-        tell_changed(context, p.key, "bind", published.generation);
-        out +=
+        outcome.text +=
             fmt::format("bound {} {} to agent {}\n", p.key.id, p.key.fingerprint, list_agents(p.key.agents));
+        outcome.keys.push_back(p.key);
     }
     if (bound.empty())
         context.remarks.emplace_back("no key proposes an agent: see `pandora-gate keys learned`");
-    if (published.happened) {
-        tell_published(context, published);
-        out += describe(published) + '\n';
-    }
-    return out;
+    return finish(context, outcome);
 }
 
 std::string list_learned(Context& context, bool json) {
     const auto proposals = read_proposals(context, load_keys(context));
     if (json) {
-        auto out = nlohmann::ordered_json::array();
+        Json out = Json::array();
         for (const Proposal& p : proposals) {
-            nlohmann::ordered_json names = nlohmann::ordered_json::array();
+            Json names = Json::array();
             for (const std::string& name : names_of(p.learned))
                 names.push_back(latin1(name));
             out.push_back({{"id", p.key.id},
@@ -137,7 +134,7 @@ std::string list_learned(Context& context, bool json) {
             if (!p.why_not.empty())
                 out.back()["why_not"] = latin1(p.why_not);
         }
-        return out.dump(2, ' ', true) + '\n';
+        return dump(out);
     }
     if (proposals.empty()) {
         context.remarks.emplace_back("there is no key without an agent");

@@ -1,8 +1,8 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
-#include "gatectl/publish/publish.h"
-#include "lib/base/clock.h"
+#include "gatectl/publish/change.h"
 #include "lib/base/text.h"
 
 namespace gate::ctl {
@@ -11,29 +11,30 @@ std::string revoke_key(Context& context, const std::string& name, const std::str
     check_text("reason", reason);
     if (reason.empty())
         stop(Status::usage, "say why: --reason TEXT");
+    Outcome outcome{.action = "revoke", .keys = {}, .as_was = {}, .text = {}, .published = {}};
     StoredKey key;
-    bool revoked_now = false;
-    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
-        key = select_key(store.keys(), name);
+    outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+        const StoredKey before = select_key(store, name);
+        key = before;
         if (key.revoked())
             return false;
-        key.revoked_at = wall_clock_us() / 1'000'000;
-        store.revoke(key.id, key.revoked_at, context.operator_name, reason);
-        store.remember({key.revoked_at, context.operator_name, "revoke", key.id, reason});
-        revoked_now = true;
+        const Note note = note_of(context, "revoke", reason);
+        key.state = keyring::KeyState::revoked;
+        key.state_at = note.at;
+        key.state_by = context.operator_name;
+        key.state_reason = reason;
+        store.update(before, key, note);
+        outcome.keys.push_back(key);
         return true;
     });
-    if (revoked_now)
-        tell_changed(context, key, "revoke", published.generation);
-    if (published.happened)
-        tell_published(context, published);
-    std::string out =
-        revoked_now ? fmt::format("revoked {} {}\n", key.id, key.fingerprint)
-                    : fmt::format("{} {} was revoked on {} ({}), nothing changed\n", key.id, key.fingerprint,
-                                  time_text(key.revoked_at), escape_visible(key.revoke_reason));
-    if (published.happened)
-        out += describe(published) + '\n';
-    return out;
+    if (outcome.keys.empty()) {
+        outcome.as_was.push_back(key);
+        outcome.text = fmt::format("{} {} was revoked on {} ({}), nothing changed\n", key.id, key.fingerprint,
+                                   time_text(key.state_at), escape_visible(key.state_reason));
+    } else {
+        outcome.text = fmt::format("revoked {} {}\n", key.id, key.fingerprint);
+    }
+    return finish(context, outcome);
 }
 
 } // namespace gate::ctl

@@ -2,6 +2,7 @@
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
 #include "gatectl/store/location.h"
+#include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -10,26 +11,22 @@
 
 namespace gate::ctl {
 
-const StoredKey& select_key(const std::vector<StoredKey>& keys, std::string_view name) {
+StoredKey select_key(Store& store, const std::string& name) {
     constexpr std::size_t k_named = 3; // of several matches, in the message
-    const StoredKey* found = nullptr;
-    std::size_t matches = 0;
-    std::string examples;
-    for (const StoredKey& key : keys) {
-        if (key.id == name || key.fingerprint == name)
-            return key;
-        if (name.empty() || (!key.id.starts_with(name) && !key.fingerprint.starts_with(name)))
-            continue;
-        found = &key;
-        if (++matches <= k_named)
-            examples += (matches == 1 ? "" : ", ") + key.id;
-    }
-    if (matches == 0)
+    auto found = store.find_named(name, k_named + 1);
+    if (found.empty())
         stop(Status::refused, "there is no key \"{}\": see `pandora-gate keys list`", escape_visible(name));
-    if (matches > 1)
-        stop(Status::refused, "\"{}\" could be any of {} keys ({}{}): give more of it", escape_visible(name),
-             matches, examples, matches > k_named ? ", ..." : "");
-    return *found;
+    if (found.size() == 1)
+        return std::move(found.front());
+    std::string examples;
+    for (std::size_t i = 0; i < found.size() && i < k_named; ++i)
+        examples += (i == 0 ? "" : ", ") + found[i].id;
+    stop(Status::refused, "\"{}\" could be any of {} keys ({}{}): give more of it", escape_visible(name),
+         store.count_named(name), examples, found.size() > k_named ? ", ..." : "");
+}
+
+Note note_of(const Context& context, std::string action, std::string detail) {
+    return {wall_clock_us() / 1'000'000, context.operator_name, std::move(action), std::move(detail)};
 }
 
 std::string read_key_file(const std::string& file) {
@@ -65,21 +62,6 @@ std::string list_agents(const std::vector<std::string>& agents) {
     for (std::size_t i = 0; i < agents.size() && i < k_shown; ++i)
         out += fmt::format("{}\"{}\"", i == 0 ? "" : ", ", escape_visible(agents[i]));
     return agents.size() > k_shown ? fmt::format("{} and {} more", out, agents.size() - k_shown) : out;
-}
-
-void tell_changed(Context& context, const StoredKey& key, std::string_view action, std::uint64_t generation) {
-    std::string agents; // '/' cannot be part of a name
-    for (const std::string& name : key.agents)
-        agents += (agents.empty() ? "" : "/") + name;
-    audit::Line line(audit::Event::key_changed);
-    line.text("operator", context.operator_name)
-        .text("action", action)
-        .text("key", key.id)
-        .text("fingerprint", key.fingerprint)
-        .text("agents", agents)
-        .text_if("binding", key.binding)
-        .number("generation", generation);
-    tell(context, std::move(line));
 }
 
 } // namespace gate::ctl

@@ -20,6 +20,12 @@ namespace {
 
 using Records = std::vector<keyring::KeyRecord>;
 
+[[nodiscard]] Records compile_all(Store& store) {
+    Records out;
+    store.each(Store::Columns::login, [&out](StoredKey& key) { out.push_back(compile(key)); });
+    return out;
+}
+
 [[nodiscard]] keyring::Policy choose_policy(Context& context, PolicyFrom from, const Present& present) {
     if (from == PolicyFrom::keyring && present.policy)
         return *present.policy;
@@ -105,10 +111,12 @@ namespace {
         context.remarks.push_back(fmt::format("the keyring {} could not be used ({}) and is replaced",
                                               escape_visible(context.keyring), describe(present.error)));
     bool changed = reconcile(context, store, present);
-    const Records before = compile(store.keys());
-    const std::uint64_t stored = store.generation();
+    const Records before = compile_all(store);
+    const std::uint64_t stored = store.published().generation;
     changed = change(store) || changed;
     // "Nothing to do" is only true while logins see exactly this state of the store.
+    if (context.dry_run)
+        return {};
     if (!changed && present.state == Present::State::good && present.generation == stored) {
         policy = present.policy;
         return {};
@@ -118,9 +126,9 @@ namespace {
     contents.generation = std::max(stored, present.generation) + 1;
     contents.created = wall_clock_us() / 1'000'000;
     contents.policy = choose_policy(context, from, present);
-    contents.keys = compile(store.keys());
+    contents.keys = compile_all(store);
     try {
-        store.set_generation(contents.generation);
+        store.set_published({contents.generation, {}});
         put_in_place(context, contents);
         transaction.commit();
     } catch (const Problem& problem) {

@@ -18,7 +18,7 @@
 namespace gate::ctl {
 
 struct Published {
-    bool happened = false; // false: store and keyring were as asked for already
+    bool happened = false; // false: store and keyring were as asked for already, or a dry run
     std::uint64_t generation = 0;
     std::size_t active = 0;
     std::size_t revoked = 0;

@@ -24,7 +24,9 @@ constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
     {"off", keyring::Binding::off},
 };
 
-[[nodiscard]] keyring::KeyRecord compile_one(const StoredKey& key) {
+} // namespace
+
+keyring::KeyRecord compile(const StoredKey& key) {
     const auto damaged = [&key](const char* what) {
         stop(Status::bad_data, "the key {} in the store is damaged: {}; restore the store from a backup",
              escape_visible(key.id), what);
@@ -44,7 +46,7 @@ constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
     if (keyring::format_fingerprint(record.fingerprint) != key.fingerprint)
         damaged("its fingerprint is another key's");
     record.id = key.id;
-    record.state = key.revoked() ? keyring::KeyState::revoked : keyring::KeyState::active;
+    record.state = key.state;
     record.type = key.type;
     record.blob = *blob;
     for (const std::string& name : key.agents) {
@@ -59,19 +61,15 @@ constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
     if (binding == std::end(k_bindings))
         damaged("its binding is none");
     record.binding = binding->second;
-    record.revoked_at = key.revoked_at;
-    record.revoke_reason = key.revoke_reason;
+    record.not_before = key.not_before;
+    record.expires_at = key.expires_at;
+    record.from = key.from;
+    record.limits = key.limits;
+    if (key.state != keyring::KeyState::active) {
+        record.revoked_at = key.state_at;
+        record.revoke_reason = key.state_reason;
+    }
     return record;
-}
-
-} // namespace
-
-std::vector<keyring::KeyRecord> compile(const std::vector<StoredKey>& keys) {
-    std::vector<keyring::KeyRecord> out;
-    out.reserve(keys.size());
-    for (const StoredKey& key : keys)
-        out.push_back(compile_one(key));
-    return out;
 }
 
 StoredKey to_stored(const keyring::KeyRecord& record) {
@@ -85,10 +83,13 @@ StoredKey to_stored(const keyring::KeyRecord& record) {
     for (const auto& [word, binding] : k_bindings)
         if (binding == record.binding)
             key.binding = word;
-    if (record.state == keyring::KeyState::revoked) {
-        key.revoked_at = record.revoked_at;
-        key.revoke_reason = record.revoke_reason;
-    }
+    key.not_before = record.not_before;
+    key.expires_at = record.expires_at;
+    key.from = record.from;
+    key.limits = record.limits;
+    key.state = record.state;
+    key.state_at = record.revoked_at;
+    key.state_reason = record.revoke_reason;
     return key;
 }
 

@@ -1,15 +1,12 @@
-// From the store's rows to the keyring's records, every row checked again.
+// From a row of the store to a record of the keyring, everything in it checked again.
 #pragma once
 
-#include "gatectl/store/store.h"
-#include "lib/keyring/record.h"
-
-#include <vector>
+#include "gatectl/store/key.h"
 
 namespace gate::ctl {
 
 // Throws Problem (bad_data) naming the key whose row is not consistent.
-[[nodiscard]] std::vector<keyring::KeyRecord> compile(const std::vector<StoredKey>& keys);
+[[nodiscard]] keyring::KeyRecord compile(const StoredKey& key);
 
 [[nodiscard]] StoredKey to_stored(const keyring::KeyRecord& record);
 

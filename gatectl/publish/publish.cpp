@@ -1,6 +1,7 @@
 #include "gatectl/publish/publish.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace gate::ctl {
 
@@ -19,6 +20,15 @@ namespace {
 }
 
 } // namespace
+
+nlohmann::ordered_json to_json(const Published& p) {
+    if (!p.happened)
+        return nullptr;
+    return {{"generation", p.generation},
+            {"active", p.active},
+            {"revoked", p.revoked},
+            {"policy", words(p.policy)}};
+}
 
 void tell_published(Context& context, const Published& published) {
     audit::Line line(audit::Event::keyring_published);

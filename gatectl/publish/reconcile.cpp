@@ -6,7 +6,6 @@
 #include "lib/base/text.h"
 
 #include <fmt/format.h>
-#include <unordered_map>
 #include <vector>
 
 namespace gate::ctl {
@@ -19,35 +18,36 @@ void collect(void* context, const keyring::KeyRecord& record) {
     static_cast<Records*>(context)->push_back(record);
 }
 
-void adopt(const Context& context, Store& store, const StoredKey* known, const keyring::KeyRecord& record) {
-    const std::int64_t now = wall_clock_us() / 1'000'000;
-    StoredKey key = to_stored(record);
-    if (key.revoked_at == 0)
-        key.revoked_at = now;
+// Takes one revocation over. What the store knows of the key stays as it is but for that.
+void adopt(const Context& context, Store& store, const std::optional<StoredKey>& known,
+           const keyring::KeyRecord& record) {
+    const Note note{wall_clock_us() / 1'000'000, context.operator_name, "adopt",
+                    "revocation found in the published keyring"};
+    StoredKey key = known ? *known : to_stored(record);
+    key.state = keyring::KeyState::revoked;
+    key.state_at = record.revoked_at != 0 ? record.revoked_at : note.at;
+    key.state_by = context.operator_name;
+    key.state_reason = record.revoke_reason;
+    if (known) {
+        store.update(*known, key, note);
+        return;
+    }
     std::erase_if(key.agents, [](const std::string& name) { return wrong_with_agent(name) != nullptr; });
+    const std::string stem = key.id;
     if (!is_key_id(key.id))
         key.id = propose_id(key.id, record.fingerprint, 6);
-    if (known != nullptr) {
-        key.id = known->id;
-        store.revoke(key.id, key.revoked_at, context.operator_name, key.revoke_reason);
-    } else {
-        const std::string stem = key.id;
-        for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * record.fingerprint.size();
-             ++digits)
-            key.id = propose_id(stem, record.fingerprint, digits);
-        key.added_at = key.revoked_at;
-        key.added_by = context.operator_name;
-        key.revoked_by = context.operator_name;
-        store.insert(key);
-    }
-    store.remember(
-        {now, context.operator_name, "adopt", key.id, "revocation found in the published keyring"});
+    for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * record.fingerprint.size(); ++digits)
+        key.id = propose_id(stem, record.fingerprint, digits);
+    key.added_at = key.state_at;
+    key.added_by = context.operator_name;
+    key.approver = context.operator_name;
+    store.insert(key, note);
 }
 
 } // namespace
 
 bool reconcile(Context& context, Store& store, const Present& present) {
-    if (present.state != Present::State::good || present.generation <= store.generation())
+    if (present.state != Present::State::good || present.generation <= store.published().generation)
         return false;
     Records records;
     if (const auto verified = present.reader->verify(collect, &records); !verified) {
@@ -57,19 +57,15 @@ bool reconcile(Context& context, Store& store, const Present& present) {
                         verified.error().what));
         return false;
     }
-    std::unordered_map<std::string, StoredKey> known;
-    for (StoredKey& key : store.keys())
-        known.emplace(key.fingerprint, std::move(key));
     std::size_t adopted = 0;
     std::size_t dropped = 0;
     std::string example;
     for (const keyring::KeyRecord& record : records) {
-        const auto it = known.find(keyring::format_fingerprint(record.fingerprint));
-        const StoredKey* mine = it == known.end() ? nullptr : &it->second;
-        if (record.state == keyring::KeyState::revoked && (mine == nullptr || !mine->revoked())) {
+        const auto mine = store.find_fingerprint(keyring::format_fingerprint(record.fingerprint));
+        if (record.state == keyring::KeyState::revoked && (!mine || !mine->revoked())) {
             adopt(context, store, mine, record);
             ++adopted;
-        } else if (record.state == keyring::KeyState::active && mine == nullptr) {
+        } else if (record.state != keyring::KeyState::revoked && !mine) {
             example = record.id;
             ++dropped;
         }

@@ -4,9 +4,10 @@
 // release would deliver it again under another name: that is better than not at all.
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
+#include "gatectl/publish/change.h"
 #include "gatectl/publish/present.h"
-#include "gatectl/publish/publish.h"
 #include "gatectl/quarantine/commands.h"
 #include "gatectl/quarantine/deliver.h"
 #include "gatectl/quarantine/judge.h"
@@ -156,8 +157,8 @@ class Releaser {
             stop(Status::refused, "the agent \"{}\" cannot be bound: {}", escape_visible(facts.packet_agent),
                  wrong);
     }
-    std::vector<StoredKey> bound;
-    const Published published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
+    Outcome outcome{.action = "bind", .keys = {}, .as_was = {}, .text = {}, .published = {}};
+    outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
         for (const Facts& facts : packets) {
             auto key = store.find_fingerprint(facts.fingerprint);
             if (!key)
@@ -165,21 +166,14 @@ class Releaser {
                      escape_visible(facts.key));
             if (!bind_in_store(context, store, *key, {facts.packet_agent}, {}))
                 continue;
-            std::erase_if(bound, [&key](const StoredKey& other) { return other.id == key->id; });
-            bound.push_back(std::move(*key));
+            std::erase_if(outcome.keys, [&key](const StoredKey& other) { return other.id == key->id; });
+            outcome.keys.push_back(std::move(*key));
         }
-        return !bound.empty();
+        return !outcome.keys.empty();
     });
-    std::string out;
-    for (const StoredKey& key : bound) {
-        tell_changed(context, key, "bind", published.generation);
-        out += fmt::format("bound {} to agent {}\n", key.id, list_agents(key.agents));
-    }
-    if (published.happened) {
-        tell_published(context, published);
-        out += describe(published) + '\n';
-    }
-    return out;
+    for (const StoredKey& key : outcome.keys)
+        outcome.text += fmt::format("bound {} to agent {}\n", key.id, list_agents(key.agents));
+    return finish(context, outcome);
 }
 
 } // namespace

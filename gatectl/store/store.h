@@ -1,10 +1,11 @@
-// The authoritative tables: keys, their agents, what was done by whom. SQLite by SOCI; every statement of SQL
-// in the program is in store.cpp. Throws Problem (unavailable: locked, damaged, of another version; io).
+// The authoritative tables: keys, and what was done with them by whom. SQLite by SOCI; every statement of SQL
+// in the program is in this folder, and kept to what PostgreSQL and MySQL share, but for what engine.h names.
+// Throws Problem (unavailable: locked, damaged, of another version; io).
 #pragma once
 
-#include "lib/keyring/record.h"
+#include "gatectl/store/key.h"
 
-#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,38 +18,10 @@ class session;
 
 namespace gate::ctl {
 
-struct StoredKey {
-    std::string id;
-    std::string fingerprint; // "SHA256:..."
-    std::string type;
-    std::string blob; // base64, as in a .pub file
-    std::string note;
-    std::vector<std::string> agents; // as they were given; none: an unbound key
-    std::string binding;             // "enforce", "observe", "off"; empty: the policy's
-    std::int64_t added_at = 0;       // seconds since the epoch, as all times here
-    std::string added_by;
-    std::int64_t revoked_at = 0; // 0: active
-    std::string revoked_by;
-    std::string revoke_reason;
-
-    [[nodiscard]] bool revoked() const { return revoked_at != 0; }
-    bool operator==(const StoredKey&) const = default;
-};
-
-struct HistoryEntry {
-    std::int64_t at = 0;
-    std::string operator_name;
-    std::string action; // "add", "bind", "revoke", "adopt"
-    std::string key_id;
-    std::string detail;
-
-    bool operator==(const HistoryEntry&) const = default;
-};
-
 class Store {
   public:
-    // Opens it, and makes file and tables where there are none. Another program's lock is waited for
-    // `patience` seconds.
+    // Opens it, and makes file and tables where there are none; tables of an earlier version are brought up.
+    // Another program's lock is waited for `patience` seconds.
     Store(const std::string& path, uid_t owner, int patience);
     ~Store();
     Store(const Store&) = delete;
@@ -70,30 +43,80 @@ class Store {
         bool open_ = true;
     };
 
-    [[nodiscard]] std::uint64_t generation(); // of the last publish; 0 before the first
-    void set_generation(std::uint64_t generation);
+    // What was published last: its generation (0: nothing yet) and which file it was.
+    struct Publication {
+        std::uint64_t generation = 0;
+        std::string mark; // keyring::Reader::mark()
+    };
+    [[nodiscard]] Publication published();
+    void set_published(const Publication& publication);
 
-    [[nodiscard]] std::vector<StoredKey> keys(); // in the order of their ids
+    // Keys that were removed are found by these two only.
     [[nodiscard]] std::optional<StoredKey> find_fingerprint(const std::string& fingerprint);
     [[nodiscard]] std::optional<StoredKey> find_id(const std::string& id);
-    void insert(const StoredKey& key);
-    // Agents behind those that it has, and its binding.
-    void bind(const std::string& id, const std::vector<std::string>& more, const std::string& binding);
-    void revoke(const std::string& id, std::int64_t at, const std::string& by, const std::string& reason);
+    [[nodiscard]] std::optional<StoredKey> find_number(std::int64_t number);
 
-    void remember(const HistoryEntry& entry);
-    [[nodiscard]] std::vector<HistoryEntry> history(const std::string& key_id); // oldest first
+    // The key whose id or fingerprint this is; otherwise those that begin with it, at most `most`, by id.
+    [[nodiscard]] std::vector<StoredKey> find_named(const std::string& name, std::size_t most);
+    // How many keys have an id or fingerprint that begins so.
+    [[nodiscard]] std::uint64_t count_named(const std::string& beginning);
+    [[nodiscard]] std::uint64_t count(); // removed ones included
+
+    // All keys that are not removed, in the order in which they were added. What the callback gets is its own
+    // to move from. `login`: only what the keyring needs is filled in.
+    enum class Columns : std::uint8_t { login, all };
+    void each(Columns columns, const std::function<void(StoredKey&)>& visit);
+    [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
+
+    // Each writes its line of the history. `key` gets its number.
+    void insert(StoredKey& key, const Note& note);
+    void update(const StoredKey& before, const StoredKey& after, const Note& note);
+
+    // Many keys at once: one line of history for all, written by finish(). With `rebuild` the indexes are
+    // made anew at the end, which pays when there are more new keys than old ones; who inserts must know then
+    // that neither id nor fingerprint is in the store.
+    class Bulk {
+      public:
+        Bulk(Store& store, bool rebuild);
+        ~Bulk();
+        Bulk(const Bulk&) = delete;
+        Bulk& operator=(const Bulk&) = delete;
+        void insert(StoredKey& key);
+        void finish(const Note& note);
+
+      private:
+        struct Inserter;
+        Store& store_;
+        bool rebuild_;
+        std::int64_t first_ = 0;
+        std::int64_t next_ = 0;
+        std::unique_ptr<Inserter> inserter_;
+    };
+
+    // Numbers of the keys that this object has inserted or updated, and whether Bulk was used: then all may
+    // be new.
+    [[nodiscard]] const std::vector<std::int64_t>& touched() const { return touched_; }
+    [[nodiscard]] bool touched_many() const { return touched_many_; }
+
+    [[nodiscard]] std::vector<HistoryEntry> history(const StoredKey& key); // oldest first
+
+    // A consistent copy of the whole, whatever others do meanwhile. The file must not exist.
+    void copy_to(const std::string& path);
+
+    [[nodiscard]] const std::string& path() const { return path_; }
 
   private:
-    void create_or_check();
-    [[nodiscard]] long long schema_version();
-    void upgrade();
-    void insert_agents(const std::string& id, long long position, const std::vector<std::string>& names);
-    [[nodiscard]] std::vector<std::string> agents_of(const std::string& id);
+    void remember(std::int64_t first, std::int64_t last, const Note& note, const Difference& difference);
+    [[nodiscard]] std::int64_t next_number();
     [[nodiscard]] std::optional<StoredKey> find(const char* column, const std::string& value);
+    [[nodiscard]] std::vector<StoredKey> select(const std::string& where, const std::string& value);
+    void check_same_file();
 
     std::string path_;
+    ino_t inode_ = 0;
     std::unique_ptr<soci::session> sql_;
+    std::vector<std::int64_t> touched_;
+    bool touched_many_ = false;
 };
 
 } // namespace gate::ctl

@@ -223,7 +223,7 @@ void new_keys_are_held_against_the_policy() {
     CHECK_EQ(
         p.context.remarks.back(),
         std::string("2 published key(s) would not be accepted by keys.types and keys.min_rsa_bits any more, "
-                    "for instance old-349fba; they go on being served"));
+                    "for instance a-711e0d; they go on being served"));
     CHECK(p.find(k_rsa2048)->state == keyring::KeyState::active);
     static_cast<void>(ctl::revoke_key(p.context, "a-", "x"));
     refused(ctl::Status::refused, "cannot be added again",

@@ -167,7 +167,7 @@ void a_commit_that_fails_does_not_bring_a_revoked_key_back() {
     CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
     static_cast<void>(p.add(k_rsa2048, {"b"})); // any later change takes the revocation over
     CHECK(p.find(k_ed25519)->state == keyring::KeyState::revoked);
-    CHECK(p.stored()[0].revoke_reason == "stolen");
+    CHECK(p.stored()[0].state_reason == "stolen");
 }
 
 void a_store_from_an_old_backup_keeps_revocations() {
@@ -308,6 +308,65 @@ void a_store_of_version_1_is_upgraded() {
     CHECK(p.stored()[0].agents == std::vector<std::string>({"web01", "web02"}));
 }
 
+void a_store_of_version_2_keeps_what_it_knew() {
+    Place p;
+    make_old_store(p);
+    execute(p.context.store,
+            {"ALTER TABLE pubkey ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
+             "UPDATE gate_store SET schema_version = 2",
+             "UPDATE pubkey SET binding = 'off', revoked_at = 1700000100, revoked_by = 'ann',"
+             " revoke_reason = 'lost'",
+             "INSERT INTO agent (key_id, position, name) VALUES ('old', 1, 'a b')",
+             "INSERT INTO history (at, operator, action, key_id, detail)"
+             " VALUES (1700000100, 'ann', 'revoke', 'old', 'lost')"});
+    const auto keys = p.stored();
+    CHECK_EQ(keys.size(), std::size_t{1});
+    CHECK(keys[0].agents == std::vector<std::string>({"web01", "a b"}));
+    CHECK_EQ(keys[0].binding, std::string("off"));
+    CHECK(keys[0].revoked());
+    CHECK_EQ(keys[0].state_at, std::int64_t{1700000100});
+    CHECK_EQ(keys[0].state_by, std::string("ann"));
+    CHECK_EQ(keys[0].state_reason, std::string("lost"));
+    const std::string shown = ctl::show_key(p.context, "old", false);
+    CHECK(contains(shown, "2023-11-14T22:13:20Z  add by root"));
+    CHECK(contains(shown, "2023-11-14T22:15:00Z  revoke by ann: lost"));
+    CHECK(contains(ctl::publish_command(p.context), "published generation 8: 0 keys active, 1 revoked"));
+}
+
+// Who, when, what, before and after.
+void the_history_has_the_whole_of_it() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    static_cast<void>(ctl::bind_key(p.context, {.keys = {"a"}, .agents = {"b"}, .binding = "off"}));
+    static_cast<void>(ctl::revoke_key(p.context, "a", "stolen"));
+    ctl::Store store(p.context.store, p.context.owner, 0);
+    const ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::read);
+    const auto history = store.history(*store.find_fingerprint(k_ed25519.fingerprint));
+    CHECK_EQ(history.size(), std::size_t{3});
+    CHECK_EQ(history[0].action, std::string("add"));
+    CHECK_EQ(history[0].before, std::string());
+    CHECK(contains(history[0].after, R"("agents":["a"],"binding":"default")"));
+    CHECK_EQ(history[1].before, std::string(R"({"agents":["a"],"binding":"default"})"));
+    CHECK_EQ(history[1].after, std::string(R"({"agents":["a","b"],"binding":"off"})"));
+    CHECK_EQ(history[2].before, std::string(R"({"state":"active","reason":""})"));
+    CHECK_EQ(history[2].after, std::string(R"({"state":"revoked","reason":"stolen"})"));
+    CHECK_EQ(history[2].operator_name, std::string("tester"));
+    CHECK(history[2].at > 1'700'000'000);
+}
+
+// A restore renames another file over the store: what waited for the lock of the old one must not write
+// there.
+void a_change_of_a_store_that_was_replaced_is_refused() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    ctl::Store store(p.context.store, p.context.owner, 0);
+    const std::string bytes = read_file(p.context.store);
+    write_file(p.dir / "store/other", bytes, 0600);
+    CHECK_EQ(::rename((p.dir / "store/other").c_str(), p.context.store.c_str()), 0);
+    refused(ctl::Status::unavailable, "was replaced at this moment",
+            [&] { const ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::write); });
+}
+
 void a_locked_store_of_version_1_stays_one() {
     Place p;
     make_old_store(p);
@@ -322,8 +381,8 @@ void a_locked_store_of_version_1_stays_one() {
 void a_store_of_a_later_version_is_refused() {
     Place p;
     static_cast<void>(p.add(k_ed25519, {"a"}));
-    execute(p.context.store, {"UPDATE gate_store SET schema_version = 3"});
-    refused(ctl::Status::unavailable, "has version 3, this program knows version 2",
+    execute(p.context.store, {"UPDATE gate_store SET schema_version = 4"});
+    refused(ctl::Status::unavailable, "has version 4, this program knows version 3",
             [&] { static_cast<void>(p.stored()); });
 }
 
@@ -356,6 +415,9 @@ int main() {
         GATE_TEST(a_locked_store_is_said_to_be_locked),
         GATE_TEST(modes_are_tight_and_demanded),
         GATE_TEST(a_store_of_version_1_is_upgraded),
+        GATE_TEST(a_store_of_version_2_keeps_what_it_knew),
+        GATE_TEST(the_history_has_the_whole_of_it),
+        GATE_TEST(a_change_of_a_store_that_was_replaced_is_refused),
         GATE_TEST(a_locked_store_of_version_1_stays_one),
         GATE_TEST(a_store_of_a_later_version_is_refused),
         GATE_TEST(what_is_not_our_store_is_refused),

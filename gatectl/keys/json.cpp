@@ -1,0 +1,95 @@
+#include "gatectl/keys/json.h"
+
+#include "gatectl/crypto.h"
+
+namespace gate::ctl {
+
+namespace {
+
+// null for 0.
+[[nodiscard]] Json time_json(std::int64_t seconds) {
+    return seconds == 0 ? Json() : Json(time_text(seconds));
+}
+
+// null for "the policy's".
+[[nodiscard]] Json limit_json(std::uint64_t limit) {
+    return limit == 0 ? Json() : Json(limit);
+}
+
+[[nodiscard]] Json agents_json(const std::vector<std::string>& agents) {
+    Json out = Json::array();
+    for (const std::string& name : agents) {
+        Json agent = {{"name", latin1(name)}};
+        if (name.find('*') != std::string::npos)
+            agent["pattern"] = true;
+        else
+            agent["md5"] = md5_hex(name);
+        out.push_back(std::move(agent));
+    }
+    return out;
+}
+
+// What stands in the history: JSON, or nothing.
+[[nodiscard]] Json parsed(const std::string& text) {
+    Json out = Json::parse(text, nullptr, false);
+    return out.is_discarded() ? Json() : out;
+}
+
+} // namespace
+
+const char* standing_word(const StoredKey& key, std::int64_t now) {
+    if (key.removed())
+        return "removed";
+    if (key.state != keyring::KeyState::active)
+        return word_of(key.state);
+    if (key.expires_at != 0 && now >= key.expires_at)
+        return "expired";
+    return now < key.not_before ? "not-yet-valid" : "active";
+}
+
+Json to_json(const StoredKey& key, std::int64_t now) {
+    Json out = {
+        {"id", key.id},
+        {"state", standing_word(key, now)},
+        {"type", key.type},
+        {"fingerprint", key.fingerprint},
+        {"agents", agents_json(key.agents)},
+        {"binding", key.binding.empty() ? "default" : key.binding},
+        {"note", latin1(key.note)},
+        {"approver", latin1(key.approver)},
+        {"not_before", time_json(key.not_before)},
+        {"expires", time_json(key.expires_at)},
+        {"from", key.from},
+        {"quota_files", limit_json(key.limits.quota_files)},
+        {"quota_bytes", limit_json(key.limits.quota_bytes)},
+        {"max_file_size", limit_json(key.limits.max_file_size)},
+        {"added_at", time_text(key.added_at)},
+        {"added_by", latin1(key.added_by)},
+        {"state_at", time_json(key.state_at)},
+        {"state_by", latin1(key.state_by)},
+        {"state_reason", latin1(key.state_reason)},
+    };
+    if (key.removed()) {
+        out["removed_at"] = time_text(key.removed_at);
+        out["removed_by"] = latin1(key.removed_by);
+    }
+    return out;
+}
+
+Json to_json(const std::vector<HistoryEntry>& history) {
+    Json out = Json::array();
+    for (const HistoryEntry& h : history)
+        out.push_back({{"at", time_text(h.at)},
+                       {"operator", latin1(h.operator_name)},
+                       {"action", h.action},
+                       {"detail", latin1(h.detail)},
+                       {"before", parsed(h.before)},
+                       {"after", parsed(h.after)}});
+    return out;
+}
+
+std::string dump(const Json& json) {
+    return json.dump(2, ' ', true) + '\n';
+}
+
+} // namespace gate::ctl

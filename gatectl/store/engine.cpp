@@ -1,0 +1,69 @@
+#include "gatectl/store/engine.h"
+
+#include "gatectl/problem.h"
+#include "lib/base/text.h"
+
+#include <fmt/format.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+namespace gate::ctl::engine {
+
+std::unique_ptr<soci::session> open(const std::string& path, int patience) {
+    auto sql =
+        std::make_unique<soci::session>(soci::sqlite3, fmt::format("db=\"{}\" timeout={}", path, patience));
+    // A change that was reported must survive a power cut, the journal's directory entry included.
+    *sql << "PRAGMA synchronous = EXTRA";
+    *sql << "PRAGMA foreign_keys = ON";
+    *sql
+        << "PRAGMA cache_size = -65536"; // kB; an import of a million keys touches pages all over the indexes
+    return sql;
+}
+
+void begin_write(soci::session& sql) {
+    sql << "BEGIN IMMEDIATE";
+}
+
+bool has_tables(soci::session& sql) {
+    Number count = 0;
+    sql << "SELECT count(*) FROM sqlite_master", soci::into(count);
+    return count != 0;
+}
+
+bool has_table(soci::session& sql, const std::string& name) {
+    Number count = 0;
+    sql << "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = :n", soci::into(count),
+        soci::use(name);
+    return count != 0;
+}
+
+void copy_to(soci::session& sql, const std::string& path) {
+    sql << "VACUUM INTO :path", soci::use(path);
+}
+
+void translate(const std::string& path, const soci::soci_error& error) {
+    const std::string file = escape_visible(path);
+    const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+    switch (sqlite != nullptr ? sqlite->result() & 0xff : 0) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        stop(Status::unavailable, "the store {} is locked by another program: try again", file);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        stop(Status::unavailable,
+             "the store {} is damaged or not a store (logins go on with the published keyring): restore it "
+             "with `pandora-gate restore FILE`",
+             file);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        stop(Status::no_permission, "the store {} cannot be written: run as root", file);
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+        stop(Status::io, "the store {} cannot be written, is the disk full? ({})", file,
+             escape_visible(error.get_error_message()));
+    default:
+        stop(Status::unavailable, "the store {} cannot be used: {}", file,
+             escape_visible(error.get_error_message()));
+    }
+}
+
+} // namespace gate::ctl::engine

@@ -1,0 +1,37 @@
+// SOCI, and what only SQLite has: pragmas, BEGIN IMMEDIATE, the copy of a database in use. Another engine
+// needs its own engine.cpp and nothing else.
+#pragma once
+
+// A SOCI built with Boost makes its header include Boost's, for binding fusion sequences, which nothing here
+// does. Only templates depend on the macro, no layout; without it the build needs no Boost.
+#include <soci/soci-config.h>
+#undef SOCI_HAVE_BOOST
+#include <soci/soci.h>
+
+#include <memory>
+#include <string>
+
+namespace gate::ctl::engine {
+
+using Number = long long; // SOCI's name for 64 bits
+
+// Durable commits, foreign keys on; another program's lock is waited for `patience` seconds.
+[[nodiscard]] std::unique_ptr<soci::session> open(const std::string& path, int patience);
+void begin_write(soci::session& sql);
+[[nodiscard]] bool has_tables(soci::session& sql);
+[[nodiscard]] bool has_table(soci::session& sql, const std::string& name);
+void copy_to(soci::session& sql, const std::string& path);
+
+// The engine's words in ours. Throws Problem.
+[[noreturn]] void translate(const std::string& path, const soci::soci_error& error);
+
+template<class F>
+auto guarded(const std::string& path, F&& work) {
+    try {
+        return work();
+    } catch (const soci::soci_error& error) {
+        translate(path, error);
+    }
+}
+
+} // namespace gate::ctl::engine

@@ -1,0 +1,52 @@
+// Rows of pubkey and history as objects: prepared once, used for many.
+#pragma once
+
+#include "gatectl/store/engine.h"
+#include "gatectl/store/store.h"
+
+#include <string>
+
+namespace gate::ctl {
+
+// A row's columns as SOCI binds them, and the key that they are.
+struct KeyRow {
+    engine::Number number = 0;
+    std::string agents, sources, state;
+    engine::Number not_before = 0, expires_at = 0;
+    engine::Number quota_files = 0, quota_bytes = 0, max_file_size = 0;
+    engine::Number added_at = 0, state_at = 0, removed_at = 0;
+    StoredKey key; // the texts are bound in place
+
+    void read();  // from the columns into the key
+    void write(); // the other way
+};
+
+// Inserts keys with their numbers.
+class KeyInserter {
+  public:
+    explicit KeyInserter(soci::session& sql);
+    void insert(const StoredKey& key);
+
+  private:
+    KeyRow row_;
+    soci::statement statement_;
+};
+
+// A cursor over keys. `rest` is what stands behind FROM pubkey; `value`, if any, is bound to its :value.
+class KeyCursor {
+  public:
+    KeyCursor(soci::session& sql, Store::Columns columns, const std::string& rest,
+              const std::string* value = nullptr);
+    // nullptr at the end. The key is the caller's to move from, until the next call.
+    [[nodiscard]] StoredKey* next();
+
+  private:
+    KeyRow row_;
+    soci::statement statement_;
+};
+
+void update_key(soci::session& sql, const StoredKey& key);
+void insert_history(soci::session& sql, std::int64_t seq, std::int64_t first, std::int64_t last,
+                    const HistoryEntry& entry);
+
+} // namespace gate::ctl
