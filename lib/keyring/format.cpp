@@ -23,10 +23,7 @@ std::uint64_t section_checksum(const void* data, std::size_t size, std::uint64_t
 }
 
 std::uint64_t directory_slot(const Fingerprint& fingerprint, std::uint32_t bits) {
-    std::uint64_t top = 0;
-    for (std::size_t i = 0; i < sizeof top; ++i)
-        top = (top << 8) | fingerprint[i];
-    return bits == 0 ? 0 : top >> (64 - bits);
+    return bits == 0 ? 0 : fingerprint_top(fingerprint) >> (64 - bits);
 }
 
 } // namespace gate::keyring

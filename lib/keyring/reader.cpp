@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <sys/stat.h>
-#include <vector>
 
 namespace gate::keyring {
 
@@ -30,6 +29,10 @@ namespace {
 
 Result<Reader> Reader::open(const char* path, uid_t owner) {
     GATE_TRY(Fd fd, open_trusted(path, owner));
+    return of(std::move(fd));
+}
+
+Result<Reader> Reader::of(Fd fd) {
     Header header{};
     GATE_CHECK(read_exact_at(fd.get(), std::as_writable_bytes(std::span(&header, 1)), 0));
     if (header.magic != k_magic)
@@ -72,17 +75,21 @@ Result<void> Reader::load_page(std::uint64_t number, Page& page) const {
     return {};
 }
 
-Result<KeyRecord> Reader::load_record(const Entry& entry) const {
-    constexpr std::uint64_t k_least = k_checksum_size + sizeof(Fingerprint);
-    if (entry.length < k_least || entry.length > k_max_record ||
+Result<void> Reader::check_place(const Entry& entry) const {
+    if (entry.length < k_record_head || entry.length > k_max_record ||
         !inside(entry.offset, entry.length, header_.records_size))
         return fail(Errc::damaged, "keyring is damaged: a record lies outside the file");
+    return {};
+}
+
+Result<KeyRecord> Reader::load_record(const Entry& entry) const {
+    GATE_CHECK(check_place(entry));
     GATE_TRY(const std::string bytes, read_section(fd_.get(), header_.records_offset + entry.offset,
                                                    entry.length, header_.generation));
     if (!std::equal(entry.fingerprint.begin(), entry.fingerprint.end(),
                     reinterpret_cast<const std::uint8_t*>(bytes.data()) + k_checksum_size))
         return fail(Errc::damaged, "keyring is damaged: a record is not the one its index names");
-    GATE_TRY(KeyRecord record, decode_record(std::string_view(bytes).substr(k_least)));
+    GATE_TRY(KeyRecord record, decode_record(std::string_view(bytes).substr(k_record_head)));
     record.fingerprint = entry.fingerprint;
     return record;
 }
@@ -123,46 +130,6 @@ Result<Policy> Reader::policy() const {
     GATE_TRY(const std::string bytes,
              read_section(fd_.get(), header_.policy_offset, header_.policy_size, header_.generation));
     return decode_policy(std::string_view(bytes).substr(k_checksum_size));
-}
-
-Result<void> Reader::verify(Visitor visitor, void* context) const {
-    GATE_CHECK(policy());
-    std::vector<std::uint32_t> directory(directory_last() + 1);
-    GATE_CHECK(
-        read_exact_at(fd_.get(), std::as_writable_bytes(std::span(directory)), header_.directory_offset));
-    if (!std::is_sorted(directory.begin(), directory.end()) || directory.front() != 0 ||
-        directory.back() != header_.page_count - 1)
-        return fail(Errc::damaged, "keyring is damaged: the directory is not in order");
-
-    Page page{};
-    Fingerprint previous{};
-    std::uint64_t keys = 0;
-    std::uint64_t active = 0;
-    for (std::uint64_t number = 0; number < header_.page_count; ++number) {
-        GATE_CHECK(load_page(number, page));
-        if (number != 0 && page.head.after != previous)
-            return fail(Errc::damaged, "keyring is damaged: pages do not follow each other");
-        for (std::size_t i = 0; i < page.head.count; ++i) {
-            const Entry& entry = page.entries[i];
-            if (keys != 0 && entry.fingerprint <= previous)
-                return fail(Errc::damaged, "keyring is damaged: keys are not in order");
-            GATE_TRY(const KeyRecord record, load_record(entry));
-            // The path a login takes must lead here as well.
-            GATE_TRY(const auto found, find(entry.fingerprint));
-            if (!found)
-                return fail(Errc::damaged, "keyring is damaged: a key cannot be found");
-            if (visitor != nullptr)
-                visitor(context, record);
-            previous = entry.fingerprint;
-            ++keys;
-            active += record.state == KeyState::active ? 1 : 0;
-        }
-        if (number != header_.page_count - 1 && page.head.upto != previous)
-            return fail(Errc::damaged, "keyring is damaged: a page does not say where it ends");
-    }
-    if (keys != header_.key_count || active != header_.active_count)
-        return fail(Errc::damaged, "keyring is damaged: the number of keys is not the one it says");
-    return {};
 }
 
 } // namespace gate::keyring

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace gate::keyring {
 
@@ -32,68 +33,111 @@ constexpr std::string_view k_sha256_prefix = "SHA256:";
 constexpr std::size_t k_md5_hex = 32;
 
 template<class T>
-[[nodiscard]] Result<void> read_number(const TlvField& field, std::uint64_t max, T& out) {
+[[nodiscard]] Result<void> read_number(const TlvField& field, std::uint64_t max, KeyRecord* whole,
+                                       T KeyRecord::*member) {
     GATE_TRY(const std::uint64_t n, field.number_up_to(max));
-    out = static_cast<T>(n);
+    if (whole != nullptr)
+        whole->*member = static_cast<T>(n);
     return {};
 }
 
-[[nodiscard]] Result<void> apply(const TlvField& field, KeyRecord& r) {
+template<class T>
+[[nodiscard]] Result<void> read_limit(const TlvField& field, KeyRecord* whole, T Limits::*member) {
+    GATE_TRY(const std::uint64_t n, field.number_up_to(std::numeric_limits<T>::max()));
+    if (whole != nullptr)
+        whole->limits.*member = static_cast<T>(n);
+    return {};
+}
+
+template<class T>
+[[nodiscard]] Result<T> read_choice(const TlvField& field, T first, T last, const char* unknown) {
+    GATE_TRY(const std::uint64_t n, field.number());
+    if (n < static_cast<std::uint64_t>(first) || n > static_cast<std::uint64_t>(last))
+        return fail(Errc::version, unknown);
+    return static_cast<T>(n);
+}
+
+// One field, into the view and, if there is one, the whole record.
+[[nodiscard]] Result<void> apply(const TlvField& field, RecordView& view, KeyRecord* whole) {
     switch (field.tag) {
     case k_id:
-        r.id = field.value;
+        view.id = field.value;
         return {};
     case k_state: {
-        GATE_TRY(const std::uint64_t n, field.number());
-        if (n < static_cast<std::uint64_t>(KeyState::active) ||
-            n > static_cast<std::uint64_t>(KeyState::disabled))
-            return fail(Errc::version, "a key has a state that this program does not know");
-        r.state = static_cast<KeyState>(n);
+        GATE_TRY(view.state, read_choice(field, KeyState::active, KeyState::disabled,
+                                         "a key has a state that this program does not know"));
         return {};
     }
     case k_type:
-        r.type = field.value;
+        view.type = field.value;
         return {};
     case k_blob:
-        r.blob = field.value;
+        view.blob = field.value;
         return {};
     case k_agent:
         if (field.value.size() <= k_md5_hex)
             return fail(Errc::damaged, "an agent in the keyring has no name");
-        r.agents.push_back(
-            {std::string(field.value.substr(k_md5_hex)), std::string(field.value.substr(0, k_md5_hex))});
+        if (whole != nullptr)
+            whole->agents.push_back(
+                {std::string(field.value.substr(k_md5_hex)), std::string(field.value.substr(0, k_md5_hex))});
         return {};
     case k_revoked_at:
-        return read_number(field, INT64_MAX, r.revoked_at);
+        return read_number(field, INT64_MAX, whole, &KeyRecord::revoked_at);
     case k_not_before:
-        return read_number(field, INT64_MAX, r.not_before);
+        return read_number(field, INT64_MAX, whole, &KeyRecord::not_before);
     case k_expires_at:
-        return read_number(field, INT64_MAX, r.expires_at);
+        return read_number(field, INT64_MAX, whole, &KeyRecord::expires_at);
     case k_from:
-        if (r.from.size() == k_max_from)
+        if (view.networks == k_max_from)
             return fail(Errc::damaged, "a key in the keyring has too many addresses");
-        r.from.emplace_back(field.value);
+        ++view.networks;
+        if (whole != nullptr)
+            whole->from.emplace_back(field.value);
         return {};
     case k_quota_files:
-        return read_number(field, UINT32_MAX, r.limits.quota_files);
+        return read_limit(field, whole, &Limits::quota_files);
     case k_quota_bytes:
-        return read_number(field, UINT64_MAX, r.limits.quota_bytes);
+        return read_limit(field, whole, &Limits::quota_bytes);
     case k_max_file_size:
-        return read_number(field, UINT64_MAX, r.limits.max_file_size);
+        return read_limit(field, whole, &Limits::max_file_size);
     case k_binding: {
-        GATE_TRY(const std::uint64_t n, field.number());
-        if (n < static_cast<std::uint64_t>(Binding::automatic) ||
-            n > static_cast<std::uint64_t>(Binding::off))
-            return fail(Errc::version, "a key has a binding that this program does not know");
-        r.binding = static_cast<Binding>(n);
+        GATE_TRY(const Binding binding, read_choice(field, Binding::automatic, Binding::off,
+                                                    "a key has a binding that this program does not know"));
+        if (whole != nullptr)
+            whole->binding = binding;
         return {};
     }
     case k_revoke_reason:
-        r.revoke_reason = field.value;
+        if (whole != nullptr)
+            whole->revoke_reason = field.value;
         return {};
     default:
         return fail(Errc::version, "a key has a field that this program does not know");
     }
+}
+
+[[nodiscard]] Result<RecordView> parse(std::string_view bytes, KeyRecord* whole) {
+    RecordView view;
+    for (TlvReader in(bytes); !in.done();) {
+        GATE_TRY(const TlvField field, in.next());
+        GATE_CHECK(apply(field, view, whole));
+    }
+    if (view.id.empty() || view.type.empty() || view.blob.empty() || view.blob.size() > k_max_blob)
+        return fail(Errc::damaged, "a key in the keyring is incomplete");
+    return view;
+}
+
+// No less than append_record() writes.
+[[nodiscard]] std::size_t room_for(const KeyRecord& r) {
+    constexpr std::size_t k_texts = 4;   // id, type, blob, revoke_reason
+    constexpr std::size_t k_numbers = 8; // state, binding, three times, three limits
+    std::size_t room = k_texts * k_tlv_head + k_numbers * k_tlv_number + r.id.size() + r.type.size() +
+                       r.blob.size() + r.revoke_reason.size();
+    for (const Agent& agent : r.agents)
+        room += k_tlv_head + agent.md5.size() + agent.name.size();
+    for (const std::string& network : r.from)
+        room += k_tlv_head + network.size();
+    return room;
 }
 
 } // namespace
@@ -147,17 +191,19 @@ Policy for_key(Policy policy, const Limits& limits) {
     return policy;
 }
 
-std::string encode_record(const KeyRecord& r) {
+void append_record(std::string& out, const KeyRecord& r) {
     const auto positive = [](std::int64_t n) {
         return static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0));
     };
-    TlvWriter out;
-    out.bytes(k_id, r.id);
-    out.number(k_state, static_cast<std::uint64_t>(r.state));
-    out.bytes(k_type, r.type);
-    out.bytes(k_blob, r.blob);
+    const std::size_t before = out.size();
+    out.resize(before + room_for(r));
+    TlvCursor to(out.data() + before);
+    to.bytes(k_id, r.id);
+    to.number(k_state, static_cast<std::uint64_t>(r.state));
+    to.bytes(k_type, r.type);
+    to.bytes(k_blob, r.blob);
     for (const Agent& agent : r.agents)
-        out.bytes(k_agent, agent.md5 + agent.name);
+        to.bytes(k_agent, agent.md5, agent.name);
     const std::pair<Tag, std::uint64_t> numbers[] = {
         {k_not_before, positive(r.not_before)},    {k_expires_at, positive(r.expires_at)},
         {k_quota_files, r.limits.quota_files},     {k_quota_bytes, r.limits.quota_bytes},
@@ -165,25 +211,34 @@ std::string encode_record(const KeyRecord& r) {
     };
     for (const auto& [tag, number] : numbers)
         if (number != 0)
-            out.number(tag, number);
+            to.number(tag, number);
     for (const std::string& network : r.from)
-        out.bytes(k_from, network);
+        to.bytes(k_from, network);
     if (r.binding != Binding::automatic)
-        out.number(k_binding, static_cast<std::uint64_t>(r.binding));
+        to.number(k_binding, static_cast<std::uint64_t>(r.binding));
     if (!r.revoke_reason.empty())
-        out.bytes(k_revoke_reason, r.revoke_reason);
-    return out.take();
+        to.bytes(k_revoke_reason, r.revoke_reason);
+    out.resize(static_cast<std::size_t>(to.at() - out.data()));
+}
+
+std::string encode_record(const KeyRecord& record) {
+    std::string out;
+    append_record(out, record);
+    return out;
 }
 
 Result<KeyRecord> decode_record(std::string_view bytes) {
     KeyRecord record;
-    for (TlvReader in(bytes); !in.done();) {
-        GATE_TRY(const TlvField field, in.next());
-        GATE_CHECK(apply(field, record));
-    }
-    if (record.id.empty() || record.type.empty() || record.blob.empty() || record.blob.size() > k_max_blob)
-        return fail(Errc::damaged, "a key in the keyring is incomplete");
+    GATE_TRY(const RecordView view, parse(bytes, &record));
+    record.id = view.id;
+    record.state = view.state;
+    record.type = view.type;
+    record.blob = view.blob;
     return record;
+}
+
+Result<RecordView> check_record(std::string_view bytes) {
+    return parse(bytes, nullptr);
 }
 
 } // namespace gate::keyring

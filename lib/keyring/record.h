@@ -85,6 +85,18 @@ struct KeyRecord {
 
 // The payload of a record (without its checksum). Errors of decode: damaged, version (unknown field).
 [[nodiscard]] std::string encode_record(const KeyRecord& record);
+void append_record(std::string& out, const KeyRecord& record);
 [[nodiscard]] Result<KeyRecord> decode_record(std::string_view bytes);
+
+// What can be said of a payload without taking it apart; the views are into it.
+struct RecordView {
+    std::string_view id;
+    std::string_view type;
+    std::string_view blob;
+    KeyState state = KeyState::revoked;
+    std::size_t networks = 0; // how many `from`
+};
+// Refuses exactly what decode_record() refuses, and allocates nothing.
+[[nodiscard]] Result<RecordView> check_record(std::string_view bytes);
 
 } // namespace gate::keyring

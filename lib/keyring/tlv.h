@@ -48,6 +48,41 @@ class TlvWriter {
     std::string out_;
 };
 
+inline constexpr std::size_t k_tlv_head = sizeof(std::uint16_t) + sizeof(std::uint32_t);
+inline constexpr std::size_t k_tlv_number = k_tlv_head + sizeof(std::uint64_t);
+
+// The same, into room that the caller has made sure of: for what is written a million times.
+class TlvCursor {
+  public:
+    explicit TlvCursor(char* at) : at_(at) {}
+    // One field from two parts.
+    void bytes(std::uint16_t tag, std::string_view value, std::string_view more = {}) {
+        put(tag);
+        put(static_cast<std::uint32_t>(value.size() + more.size()));
+        copy(value.data(), value.size());
+        copy(more.data(), more.size());
+    }
+    void number(std::uint16_t tag, std::uint64_t value) {
+        put(tag);
+        put(std::uint32_t{sizeof value});
+        put(value);
+    }
+    [[nodiscard]] char* at() const { return at_; }
+
+  private:
+    template<std::unsigned_integral T>
+    void put(T value) {
+        copy(&value, sizeof value);
+    }
+    void copy(const void* from, std::size_t size) {
+        if (size != 0) // memcpy takes no null pointer
+            std::memcpy(at_, from, size);
+        at_ += size;
+    }
+
+    char* at_;
+};
+
 struct TlvField {
     std::uint16_t tag;
     std::string_view value;
@@ -71,15 +106,14 @@ class TlvReader {
     explicit TlvReader(std::string_view bytes) : rest_(bytes) {}
     [[nodiscard]] bool done() const { return rest_.empty(); }
     [[nodiscard]] Result<TlvField> next() {
-        constexpr std::size_t k_head = sizeof(std::uint16_t) + sizeof(std::uint32_t);
-        if (rest_.size() < k_head)
+        if (rest_.size() < k_tlv_head)
             return fail(Errc::damaged, "a field in the keyring is cut off");
         const auto tag = get_int<std::uint16_t>(rest_.data());
         const auto length = get_int<std::uint32_t>(rest_.data() + sizeof tag);
-        if (length > rest_.size() - k_head)
+        if (length > rest_.size() - k_tlv_head)
             return fail(Errc::damaged, "a field in the keyring is longer than its record");
-        const TlvField field{tag, rest_.substr(k_head, length)};
-        rest_.remove_prefix(k_head + length);
+        const TlvField field{tag, rest_.substr(k_tlv_head, length)};
+        rest_.remove_prefix(k_tlv_head + length);
         return field;
     }
 

@@ -8,10 +8,10 @@
 #pragma once
 
 #include "lib/base/fd.h"
+#include "lib/keyring/builder.h"
 #include "lib/keyring/format.h"
 #include "lib/keyring/reader.h"
 #include "lib/keyring/tlv.h"
-#include "lib/keyring/writer.h"
 #include "tests/fuzz/require.h"
 
 #include <algorithm>
@@ -29,8 +29,7 @@ class SoundKeyring {
   public:
     explicit SoundKeyring(std::size_t count) {
         std::mt19937_64 random(count);
-        keyring::Contents contents;
-        contents.generation = 42;
+        constexpr std::uint64_t k_generation = 42;
         for (std::size_t i = 0; i < count; ++i) {
             keyring::KeyRecord key;
             for (std::uint8_t& b : key.fingerprint)
@@ -42,16 +41,25 @@ class SoundKeyring {
             key.blob = std::string("\0\0\0\x0bssh-ed25519\0\0\0\x20", 19) +
                        std::string(32, static_cast<char>('a' + i % 26));
             key.agents = {{"agent" + std::to_string(i), std::string(32, 'a')}};
-            contents.keys.push_back(key);
+            keys.push_back(key);
         }
-        keys = contents.keys;
-        bytes = keyring::build(std::move(contents)).value();
-        std::memcpy(&header, bytes.data(), sizeof header);
         const char* base = std::getenv("TMPDIR");
         path_ = std::string(base != nullptr ? base : "/tmp") + "/gate-fuzz-keyring.XXXXXX";
         fd_ = Fd{::mkstemp(path_.data())};
-        if (!fd_.valid() || ::fchmod(fd_.get(), 0644) != 0)
+        // The builder makes a new file of that name.
+        auto builder = keyring::Builder::create(path_, k_generation, 0).value();
+        for (const keyring::KeyRecord& key : keys)
+            builder.add(key).value();
+        builder.finish(keyring::Policy{}).value();
+        builder.keep();
+        fd_ = Fd{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
+        struct stat st {};
+        if (!fd_.valid() || ::fstat(fd_.get(), &st) != 0)
             std::abort();
+        bytes.resize(static_cast<std::size_t>(st.st_size));
+        if (::pread(fd_.get(), bytes.data(), bytes.size(), 0) != st.st_size)
+            std::abort();
+        std::memcpy(&header, bytes.data(), sizeof header);
     }
     SoundKeyring(const SoundKeyring&) = delete;
     SoundKeyring& operator=(const SoundKeyring&) = delete;

@@ -57,6 +57,14 @@ namespace gate::test {
     return contents;
 }
 
+// The file's bytes, by way of a file.
+[[nodiscard]] inline std::string keyring_bytes(const keyring::Contents& contents) {
+    const TempDir dir;
+    const auto done = keyring::publish(dir / "keyring", contents, ::geteuid());
+    CHECK_OK(done);
+    return read_file(dir / "keyring");
+}
+
 // Fingerprints that are in none of the keys: neighbours of theirs, the ends of the range, and random ones.
 [[nodiscard]] inline std::vector<keyring::Fingerprint>
 make_absent(const std::vector<keyring::KeyRecord>& keys, std::size_t count, std::mt19937_64& random) {
