@@ -34,6 +34,10 @@ struct CommandLine {
     bool learned_ = false;
     std::string key_;
     std::string reason_;
+    bool rollback_ = false;
+    std::string keyring_check_;
+    std::string keyring_to_;
+    std::string keyring_file_;
     PauseRequest pause_;
     bool status_ = false;
     ShowRequest show_;

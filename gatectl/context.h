@@ -6,6 +6,8 @@
 #include "lib/keyring/reader.h"
 #include "lib/spool/memory.h"
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -29,7 +31,13 @@ struct Context {
     bool prepares = true;               // publish makes what sessions need (prepare.h); root's business
     audit::Transport* audit = nullptr;  // not owned; null: no events
     std::vector<std::string> remarks{}; // for stderr, one line each, printable
-    int exit_status = 0;                // of a command that did its work and has something to say by it
+    // How far a long command is; for a terminal. May be empty.
+    std::function<void(const char* what, std::uint64_t done, std::uint64_t total)> progress{};
+    void show_progress(const char* what, std::uint64_t done, std::uint64_t total) const {
+        if (progress)
+            progress(what, done, total);
+    }
+    int exit_status = 0; // of a command that did its work and has something to say by it
     // How the memory of a key is read; a test has its own.
     Result<spool::Learned> (*read_learned)(const std::string& file, uid_t owner) = spool::read_learned;
 };

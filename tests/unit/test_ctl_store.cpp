@@ -116,7 +116,8 @@ void publishing_reads_gate_toml_and_changes_of_keys_do_not() {
     static_cast<void>(p.add(k_rsa2048, {"b"}));
     CHECK_EQ(p.policy().drop_session_files, std::uint64_t{10'000});
     CHECK_EQ(ctl::publish_command(p.context),
-             std::string("published generation 3: 2 keys active, 0 revoked; policy changed\n"));
+             std::string("published generation 3: 2 keys active, 0 revoked; policy changed; keys "
+                         "unchanged\n  drop.session_files: 10000 -> 5\n"));
     CHECK_EQ(p.policy().drop_session_files, std::uint64_t{5});
     CHECK(contains(ctl::publish_command(p.context), "policy unchanged"));
     write_file(p.context.config, "[drop]\nsession_files = 0\n");
