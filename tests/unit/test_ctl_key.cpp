@@ -69,6 +69,9 @@ void takes_security_keys() {
         ctl::read_public_key(line_of(ec, wire(ec) + wire("nistp256") + wire(point()) + wire("ssh:"))).type,
         ec);
     refused(line_of(ed, wire(ed) + wire(std::string(32, 'x')) + wire("")), "application");
+    for (const char c : {'\0', '\n', '\x7f'})
+        refused(line_of(ed, wire(ed) + wire(std::string(32, 'x')) + wire(std::string("ssh:") + c)),
+                "control characters");
     refused(line_of(ed, wire(ed) + wire(std::string(32, 'x'))), "middle of a length");
 }
 
