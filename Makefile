@@ -221,7 +221,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
 FUZZED   := $(foreach l,base keyring audit spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
             $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp) \
             $(patsubst %,forcecmd/front/%.cpp,words request paths) \
-            $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units)
+            $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units) \
+            $(patsubst %,gatectl/%.cpp,crypto $(addprefix keys/,csv foreign_format key_line network numbers public_key when wire))
 fuzz-programs: $(FUZZ_BIN)
 $(F)/obj/%.o: %.cpp
 	@mkdir -p $(@D)

@@ -2,6 +2,7 @@
 
 #include "gatectl/problem.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -64,6 +65,18 @@ class Cursor {
     std::string_view rest_;
 };
 
+// OpenSSH takes no NUL in it (sshbuf_get_cstring); it is "ssh:" or begins with that, a URL-like text.
+void check_application(std::string_view text) {
+    if (text.empty())
+        malformed("it names no application");
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+        const auto u = static_cast<unsigned char>(c);
+        return u >= 0x20 && u != 0x7f;
+    });
+    if (!plain)
+        malformed("its application holds control characters");
+}
+
 } // namespace
 
 const KeyType* find_key_type(std::string_view name) {
@@ -95,8 +108,7 @@ KeyParts take_apart(std::string_view type, std::string_view blob) {
             malformed("its point is not in the uncompressed form");
     }
     if (t.algorithm == Algorithm::sk_ed25519 || t.algorithm == Algorithm::sk_ecdsa)
-        if (in.string().empty())
-            malformed("it names no application");
+        check_application(in.string());
     in.end();
     return parts;
 }

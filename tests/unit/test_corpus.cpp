@@ -2,8 +2,11 @@
 // thought of, stays tried. GATE_CORPUS names another directory than tests/fuzz/corpus of the working
 // directory.
 #include "tests/fuzz/check_content.h"
+#include "tests/fuzz/check_csv.h"
+#include "tests/fuzz/check_key_line.h"
 #include "tests/fuzz/check_keyring.h"
 #include "tests/fuzz/check_names.h"
+#include "tests/fuzz/check_network.h"
 #include "tests/fuzz/check_paths.h"
 #include "tests/fuzz/check_request.h"
 #include "tests/fuzz/check_scp.h"
@@ -57,8 +60,11 @@ void run_over(std::string_view name, void (*check)(std::string_view)) {
         run_over(#name, fuzz::check_##name);                                                                 \
     }
 GATE_CORPUS_TEST(content)
+GATE_CORPUS_TEST(csv)
+GATE_CORPUS_TEST(key_line)
 GATE_CORPUS_TEST(keyring)
 GATE_CORPUS_TEST(names)
+GATE_CORPUS_TEST(network)
 GATE_CORPUS_TEST(paths)
 GATE_CORPUS_TEST(request)
 GATE_CORPUS_TEST(scp)
@@ -71,7 +77,8 @@ GATE_CORPUS_TEST(words)
 
 int main() {
     const CMUnitTest tests[] = {
-        GATE_TEST(replays_content), GATE_TEST(replays_keyring), GATE_TEST(replays_names),
+        GATE_TEST(replays_content), GATE_TEST(replays_csv),     GATE_TEST(replays_key_line),
+        GATE_TEST(replays_network), GATE_TEST(replays_keyring), GATE_TEST(replays_names),
         GATE_TEST(replays_paths),   GATE_TEST(replays_request), GATE_TEST(replays_scp),
         GATE_TEST(replays_sftp),    GATE_TEST(replays_toml),    GATE_TEST(replays_user_auth),
         GATE_TEST(replays_words),

@@ -1,0 +1,3 @@
+#include "tests/fuzz/check_key_line.h"
+
+GATE_FUZZ(gate::fuzz::check_key_line)
