@@ -69,6 +69,7 @@ void CommandLine::keys_commands() {
     show->callback([this] { command = [this] { return show_key(context, key_, json_); }; });
 
     bind_commands(*keys);
+    import_command(*keys);
 
     auto* revoke = keys->add_subcommand("revoke", "Revoke a key for good and publish");
     revoke->add_option("KEY", key_, k_key_help)->required();

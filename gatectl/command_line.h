@@ -3,6 +3,7 @@
 
 #include "gatectl/context.h"
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/import.h"
 #include "gatectl/pause/commands.h"
 #include "gatectl/quarantine/commands.h"
 
@@ -23,6 +24,7 @@ struct CommandLine {
     void options();
     void keys_commands();
     void bind_commands(CLI::App& keys);
+    void import_command(CLI::App& keys);
     void publish_commands();
     void pause_commands();
     void quarantine_commands();
@@ -34,6 +36,7 @@ struct CommandLine {
     bool learned_ = false;
     std::string key_;
     std::string reason_;
+    ImportRequest import_;
     bool rollback_ = false;
     std::string keyring_check_;
     std::string keyring_to_;

@@ -211,6 +211,23 @@ std::vector<StoredKey> Store::keys() {
     return out;
 }
 
+void Store::each_name(const std::function<void(const Name&)>& visit) {
+    guarded(path_, [&] {
+        Name name;
+        std::string state;
+        Number removed = 0;
+        soci::statement rows =
+            (sql_->prepare << "SELECT id, fingerprint, state, removed_at FROM pubkey", soci::into(name.id),
+             soci::into(name.fingerprint), soci::into(state), soci::into(removed));
+        rows.execute();
+        while (rows.fetch()) {
+            name.revoked = state == word_of(keyring::KeyState::revoked);
+            name.removed = removed != 0;
+            visit(name);
+        }
+    });
+}
+
 std::int64_t Store::next_number() {
     Number next = 0;
     *sql_ << "SELECT coalesce(max(number), 0) + 1 FROM pubkey", soci::into(next);

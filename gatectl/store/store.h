@@ -68,6 +68,13 @@ class Store {
     void each(Columns columns, const std::function<void(StoredKey&)>& visit);
     [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
 
+    // Every key, removed ones included, in no order.
+    struct Name {
+        std::string id, fingerprint;
+        bool revoked = false, removed = false;
+    };
+    void each_name(const std::function<void(const Name&)>& visit);
+
     // Each writes its line of the history. `key` gets its number.
     void insert(StoredKey& key, const Note& note);
     void update(const StoredKey& before, const StoredKey& after, const Note& note);

@@ -30,6 +30,7 @@ enum class Event : std::uint8_t {
     drop_refused,     // a file was refused
     drop_aborted,     // a file was begun and not finished
     key_changed,      // pandora-gate keys: an administrator changed the store
+    keys_imported,    // pandora-gate keys import: many at once
     keyring_published,
     quarantine_released, // pandora-gate quarantine
     quarantine_purged,
@@ -83,6 +84,8 @@ enum class Event : std::uint8_t {
         return "drop.aborted";
     case Event::key_changed:
         return "key.changed";
+    case Event::keys_imported:
+        return "keys.imported";
     case Event::keyring_published:
         return "keyring.published";
     case Event::quarantine_released:
