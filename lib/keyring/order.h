@@ -2,6 +2,8 @@
 // offset) without moving the entries: items are dealt into buckets by their top bits, then sorted there.
 #pragma once
 
+#include "lib/keyring/format.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -13,6 +15,13 @@ struct OrderItem {
     std::uint64_t key;
     std::uint32_t index; // of what is to be sorted
 };
+
+// An entry that is read soon, in an order that the processor cannot guess. It may lie in two cache lines.
+inline constexpr std::size_t k_ahead = 16; // entries: what the memory needs to answer
+inline void prefetch(const Entry& entry) {
+    __builtin_prefetch(&entry);
+    __builtin_prefetch(&entry.length);
+}
 
 // Into the order of `key`, and of `less(index, index)` where keys are the same.
 template<class Less>

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t k_block = 256 * 1024; // bytes a read: they stay in the cache until they were checked
 constexpr std::uint64_t k_pages_at_once = k_block / k_page_size;
-constexpr std::size_t k_ahead = 16; // entries: what the memory needs to answer
 
 // Checks one page after the other, and the directory along with them.
 class IndexCheck {
@@ -78,7 +77,7 @@ class ByOffset {
         if (order_.empty())
             return entries_[i];
         if (i + k_ahead < order_.size())
-            __builtin_prefetch(&entries_[order_[i + k_ahead].index]);
+            prefetch(entries_[order_[i + k_ahead].index]);
         return entries_[order_[i].index];
     }
 
