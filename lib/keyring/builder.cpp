@@ -33,7 +33,7 @@ constexpr std::uint64_t k_max_keys = UINT32_MAX;        // an OrderItem's index;
 // The entries in the order of their fingerprints, through `order` unless they lie in it already.
 class Sorted {
   public:
-    Sorted(const std::vector<Entry>& entries, bool sorted) : entries_(entries) {
+    Sorted(const Entries& entries, bool sorted) : entries_(entries) {
         if (sorted)
             return;
         order_.reserve(entries.size());
@@ -53,8 +53,8 @@ class Sorted {
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:
-    const std::vector<Entry>& entries_;
-    std::vector<OrderItem> order_;
+    const Entries& entries_;
+    OrderItems order_;
 };
 
 } // namespace

@@ -5,6 +5,7 @@
 
 #include "lib/base/fd.h"
 #include "lib/keyring/format.h"
+#include "lib/keyring/order.h"
 #include "lib/keyring/policy.h"
 #include "lib/keyring/record.h"
 
@@ -65,7 +66,7 @@ class Reader {
     [[nodiscard]] Result<KeyRecord> load_record(const Entry& entry) const;
     // In verify.cpp.
     [[nodiscard]] Result<void> walk(void (*show)(void* context, const Stored& stored), void* context) const;
-    [[nodiscard]] Result<std::vector<Entry>> load_index() const;
+    [[nodiscard]] Result<Entries> load_index() const;
     // Where the last directory entry (== last page) is; the directory has this index plus one entries.
     [[nodiscard]] std::uint64_t directory_last() const { return std::uint64_t{1} << header_.directory_bits; }
 
