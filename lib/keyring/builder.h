@@ -3,8 +3,8 @@
 #pragma once
 
 #include "lib/base/fd.h"
+#include "lib/keyring/entries.h"
 #include "lib/keyring/format.h"
-#include "lib/keyring/order.h"
 #include "lib/keyring/policy.h"
 #include "lib/keyring/record.h"
 

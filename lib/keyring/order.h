@@ -2,51 +2,14 @@
 // offset) without moving the entries: items are dealt into buckets by their top bits, then sorted there.
 #pragma once
 
-#include "lib/keyring/format.h"
+#include "lib/keyring/entries.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <memory>
-#include <new>
-#include <sys/mman.h>
 #include <vector>
 
 namespace gate::keyring {
-
-// Memory for a million of something, in large pages where the kernel has them: that is fewer faults, and what
-// is read in no order misses the processor's table of pages less often.
-template<class T>
-struct LargePages {
-    using value_type = T;
-
-    LargePages() = default;
-    template<class U>
-    explicit LargePages(const LargePages<U>&) {}
-
-    [[nodiscard]] T* allocate(std::size_t count) {
-        if (count < k_large / sizeof(T))
-            return std::allocator<T>().allocate(count);
-        // A mapping of its own goes back to the system when it is not needed any more.
-        void* const at =
-            ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (at == MAP_FAILED)
-            throw std::bad_alloc();
-        ::madvise(at, count * sizeof(T), MADV_HUGEPAGE); // a wish
-        return static_cast<T*>(at);
-    }
-    void deallocate(T* at, std::size_t count) {
-        if (count < k_large / sizeof(T))
-            std::allocator<T>().deallocate(at, count);
-        else
-            ::munmap(at, count * sizeof(T));
-    }
-    bool operator==(const LargePages&) const { return true; }
-
-  private:
-    static constexpr std::size_t k_large = std::size_t{2} * 1024 * 1024;
-};
-using Entries = std::vector<Entry, LargePages<Entry>>;
 
 struct OrderItem {
     std::uint64_t key;
@@ -65,8 +28,7 @@ using OrderItems = std::vector<OrderItem, LargePages<OrderItem>>;
 // Into the order of `key`, and of `less(index, index)` where keys are the same.
 template<class Less>
 void sort_items(OrderItems& items, Less less) {
-    constexpr int k_bucket_bits =
-        11; // each bucket's end stays in the first-level cache while items are dealt
+    constexpr int k_bucket_bits = 11; // the ends of all buckets fit the first-level cache
     constexpr std::size_t k_few = std::size_t{1} << (k_bucket_bits + 2); // not worth two passes
     const auto before = [&less](const OrderItem& a, const OrderItem& b) {
         return a.key != b.key ? a.key < b.key : less(a.index, b.index);

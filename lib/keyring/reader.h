@@ -4,8 +4,8 @@
 #pragma once
 
 #include "lib/base/fd.h"
+#include "lib/keyring/entries.h"
 #include "lib/keyring/format.h"
-#include "lib/keyring/order.h"
 #include "lib/keyring/policy.h"
 #include "lib/keyring/record.h"
 
@@ -38,7 +38,7 @@ class Reader {
 
     // Every page, record and bound; used before a keyring is put in place, not at a login. Each record is
     // shown, once it was checked, in the order of the file; what was shown counts only if all is well in the
-    // end. Memory: 64 bytes a key.
+    // end. Memory: 64 bytes a key, 80 for a moment.
     struct Stored {
         const Fingerprint& fingerprint;
         std::string_view payload; // decode_record() will not refuse it
