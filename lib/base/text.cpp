@@ -41,53 +41,62 @@ std::string escape_visible(std::string_view text, std::size_t cap) {
 }
 
 std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding) {
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
+    std::string out((bytes.size() + 2) / 3 * 4, '='); // what is left at its end is the padding
+    char* to = out.data();
     std::size_t i = 0;
     for (; bytes.size() - i >= 3; i += 3) {
         const unsigned v = (unsigned{bytes[i]} << 16) | (unsigned{bytes[i + 1]} << 8) | bytes[i + 2];
-        out += k_b64[v >> 18];
-        out += k_b64[(v >> 12) & 63];
-        out += k_b64[(v >> 6) & 63];
-        out += k_b64[v & 63];
+        *to++ = k_b64[v >> 18];
+        *to++ = k_b64[(v >> 12) & 63];
+        *to++ = k_b64[(v >> 6) & 63];
+        *to++ = k_b64[v & 63];
     }
     const std::size_t rest = bytes.size() - i;
-    if (rest == 1) {
-        const unsigned v = unsigned{bytes[i]} << 16;
-        out += k_b64[v >> 18];
-        out += k_b64[(v >> 12) & 63];
-        if (padding)
-            out += "==";
-    } else if (rest == 2) {
-        const unsigned v = (unsigned{bytes[i]} << 16) | (unsigned{bytes[i + 1]} << 8);
-        out += k_b64[v >> 18];
-        out += k_b64[(v >> 12) & 63];
-        out += k_b64[(v >> 6) & 63];
-        if (padding)
-            out += '=';
+    if (rest != 0) {
+        const unsigned v = (unsigned{bytes[i]} << 16) | (rest == 2 ? unsigned{bytes[i + 1]} << 8 : 0);
+        *to++ = k_b64[v >> 18];
+        *to++ = k_b64[(v >> 12) & 63];
+        if (rest == 2)
+            *to++ = k_b64[(v >> 6) & 63];
     }
+    if (!padding)
+        out.resize(static_cast<std::size_t>(to - out.data()));
     return out;
 }
 
 std::optional<std::string> base64_decode_unpadded(std::string_view text) {
-    if (text.size() % 4 == 1)
+    const std::size_t rest = text.size() % 4;
+    if (rest == 1)
         return std::nullopt;
-    std::string out;
-    out.reserve(text.size() / 4 * 3 + 2);
-    unsigned acc = 0;
-    int bits = 0;
-    for (const char c : text) {
-        const int v = k_b64_values[static_cast<unsigned char>(c)];
-        if (v < 0)
-            return std::nullopt;
-        acc = ((acc << 6) | static_cast<unsigned>(v)) & 0xffffff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out += static_cast<char>(static_cast<unsigned char>((acc >> bits) & 0xff));
-        }
+    std::string out(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1), '\0');
+    char* to = out.data();
+    const auto value = [](char c) { return int{k_b64_values[static_cast<unsigned char>(c)]}; };
+    const auto put = [&to](int byte) { *to++ = static_cast<char>(static_cast<unsigned char>(byte)); };
+    int wrong = 0; // negative as soon as one symbol was
+    std::size_t i = 0;
+    for (; text.size() - i >= 4; i += 4) {
+        const int a = value(text[i]);
+        const int b = value(text[i + 1]);
+        const int c = value(text[i + 2]);
+        const int d = value(text[i + 3]);
+        wrong |= a | b | c | d;
+        put(a << 2 | b >> 4);
+        put(b << 4 | c >> 2);
+        put(c << 6 | d);
     }
-    if ((acc & ((1U << bits) - 1)) != 0) // bits that encode nothing must be zero: one spelling per value
+    if (rest != 0) {
+        const int a = value(text[i]);
+        const int b = value(text[i + 1]);
+        const int c = rest == 3 ? value(text[i + 2]) : 0;
+        wrong |= a | b | c;
+        put(a << 2 | b >> 4);
+        if (rest == 3)
+            put(b << 4 | c >> 2);
+        // Bits that encode nothing must be zero: one spelling per value.
+        if ((rest == 3 ? c & 3 : b & 15) != 0)
+            return std::nullopt;
+    }
+    if (wrong < 0)
         return std::nullopt;
     return out;
 }

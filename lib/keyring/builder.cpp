@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::size_t k_block = 256 * 1024;             // bytes a write: they are still in the cache
 constexpr std::uint64_t k_push_every = 8 * 1024 * 1024; // bytes: few and large requests to the disk
-constexpr std::size_t k_ahead = 16;                     // entries: what the memory needs to answer
 constexpr std::uint64_t k_max_keys = UINT32_MAX;        // an OrderItem's index; the entries would be 200 GB
 
 [[nodiscard]] std::string_view view_of(const void* data, std::size_t size) {
@@ -34,7 +33,7 @@ constexpr std::uint64_t k_max_keys = UINT32_MAX;        // an OrderItem's index;
 // The entries in the order of their fingerprints, through `order` unless they lie in it already.
 class Sorted {
   public:
-    Sorted(const std::vector<Entry>& entries, bool sorted) : entries_(entries) {
+    Sorted(const Entries& entries, bool sorted) : entries_(entries) {
         if (sorted)
             return;
         order_.reserve(entries.size());
@@ -48,14 +47,14 @@ class Sorted {
         if (order_.empty())
             return entries_[i];
         if (i + k_ahead < order_.size())
-            __builtin_prefetch(&entries_[order_[i + k_ahead].index]);
+            prefetch(entries_[order_[i + k_ahead].index]);
         return entries_[order_[i].index];
     }
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
   private:
-    const std::vector<Entry>& entries_;
-    std::vector<OrderItem> order_;
+    const Entries& entries_;
+    OrderItems order_;
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/base/fd.h"
+#include "lib/keyring/entries.h"
 #include "lib/keyring/format.h"
 #include "lib/keyring/policy.h"
 #include "lib/keyring/record.h"
@@ -86,7 +87,7 @@ class Builder {
     std::uint64_t generation_;
     std::int64_t created_;
     std::string buffer_; // what comes after the file's present end
-    std::vector<Entry> entries_;
+    Entries entries_;
     std::uint64_t active_ = 0;
     bool sorted_ = true;
     Result<void> outcome_; // the failure after which the file is lost

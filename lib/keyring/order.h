@@ -2,6 +2,8 @@
 // offset) without moving the entries: items are dealt into buckets by their top bits, then sorted there.
 #pragma once
 
+#include "lib/keyring/entries.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -14,11 +16,19 @@ struct OrderItem {
     std::uint32_t index; // of what is to be sorted
 };
 
+// An entry that is read soon, in an order that the processor cannot guess. It may lie in two cache lines.
+inline constexpr std::size_t k_ahead = 16; // entries: what the memory needs to answer
+inline void prefetch(const Entry& entry) {
+    __builtin_prefetch(&entry);
+    __builtin_prefetch(&entry.length);
+}
+
+using OrderItems = std::vector<OrderItem, LargePages<OrderItem>>;
+
 // Into the order of `key`, and of `less(index, index)` where keys are the same.
 template<class Less>
-void sort_items(std::vector<OrderItem>& items, Less less) {
-    constexpr int k_bucket_bits =
-        11; // each bucket's end stays in the first-level cache while items are dealt
+void sort_items(OrderItems& items, Less less) {
+    constexpr int k_bucket_bits = 11; // the ends of all buckets fit the first-level cache
     constexpr std::size_t k_few = std::size_t{1} << (k_bucket_bits + 2); // not worth two passes
     const auto before = [&less](const OrderItem& a, const OrderItem& b) {
         return a.key != b.key ? a.key < b.key : less(a.index, b.index);
@@ -36,7 +46,7 @@ void sort_items(std::vector<OrderItem>& items, Less less) {
         ++ends[(item.key >> shift) + 1];
     for (std::size_t i = 1; i < ends.size(); ++i)
         ends[i] += ends[i - 1];
-    std::vector<OrderItem> dealt(items.size());
+    OrderItems dealt(items.size());
     for (const OrderItem& item : items)
         dealt[ends[item.key >> shift]++] = item;
     items = std::move(dealt);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lib/base/fd.h"
+#include "lib/keyring/entries.h"
 #include "lib/keyring/format.h"
 #include "lib/keyring/policy.h"
 #include "lib/keyring/record.h"
@@ -37,7 +38,7 @@ class Reader {
 
     // Every page, record and bound; used before a keyring is put in place, not at a login. Each record is
     // shown, once it was checked, in the order of the file; what was shown counts only if all is well in the
-    // end. Memory: 64 bytes a key.
+    // end. Memory: 64 bytes a key, 80 for a moment.
     struct Stored {
         const Fingerprint& fingerprint;
         std::string_view payload; // decode_record() will not refuse it
@@ -65,7 +66,7 @@ class Reader {
     [[nodiscard]] Result<KeyRecord> load_record(const Entry& entry) const;
     // In verify.cpp.
     [[nodiscard]] Result<void> walk(void (*show)(void* context, const Stored& stored), void* context) const;
-    [[nodiscard]] Result<std::vector<Entry>> load_index() const;
+    [[nodiscard]] Result<Entries> load_index() const;
     // Where the last directory entry (== last page) is; the directory has this index plus one entries.
     [[nodiscard]] std::uint64_t directory_last() const { return std::uint64_t{1} << header_.directory_bits; }
 

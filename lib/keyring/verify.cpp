@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::uint64_t k_block = 256 * 1024; // bytes a read: they stay in the cache until they were checked
 constexpr std::uint64_t k_pages_at_once = k_block / k_page_size;
-constexpr std::size_t k_ahead = 16; // entries: what the memory needs to answer
 
 // Checks one page after the other, and the directory along with them.
 class IndexCheck {
@@ -23,7 +22,7 @@ class IndexCheck {
     IndexCheck(const Header& header, const std::vector<std::uint32_t>& directory)
         : header_(header), directory_(directory) {}
 
-    [[nodiscard]] Result<void> take(const Page& page, std::uint64_t number, std::vector<Entry>& entries) {
+    [[nodiscard]] Result<void> take(const Page& page, std::uint64_t number, Entries& entries) {
         const PageHead& head = page.head;
         const bool last = number + 1 == header_.page_count;
         if (head.number != number || head.count > k_entries_per_page ||
@@ -65,7 +64,7 @@ class IndexCheck {
 // The entries in the order in which their records lie in the file.
 class ByOffset {
   public:
-    explicit ByOffset(const std::vector<Entry>& entries) : entries_(entries) {
+    explicit ByOffset(const Entries& entries) : entries_(entries) {
         const auto before = [](const Entry& a, const Entry& b) { return a.offset < b.offset; };
         if (std::is_sorted(entries.begin(), entries.end(), before))
             return;
@@ -78,13 +77,13 @@ class ByOffset {
         if (order_.empty())
             return entries_[i];
         if (i + k_ahead < order_.size())
-            __builtin_prefetch(&entries_[order_[i + k_ahead].index]);
+            prefetch(entries_[order_[i + k_ahead].index]);
         return entries_[order_[i].index];
     }
 
   private:
-    const std::vector<Entry>& entries_;
-    std::vector<OrderItem> order_;
+    const Entries& entries_;
+    OrderItems order_;
 };
 
 // The records, through a window that moves forward.
@@ -113,13 +112,13 @@ class Window {
 
 } // namespace
 
-Result<std::vector<Entry>> Reader::load_index() const {
+Result<Entries> Reader::load_index() const {
     std::vector<std::uint32_t> directory(directory_last() + 1);
     GATE_CHECK(
         read_exact_at(fd_.get(), std::as_writable_bytes(std::span(directory)), header_.directory_offset));
     if (header_.key_count > UINT32_MAX) // an OrderItem's index
         return fail(Errc::too_large, "keyring has more keys than can be checked");
-    std::vector<Entry> entries;
+    Entries entries;
     entries.reserve(header_.key_count);
     IndexCheck check(header_, directory);
     std::vector<Page> pages(std::min(k_pages_at_once, header_.page_count));
@@ -137,7 +136,7 @@ Result<std::vector<Entry>> Reader::load_index() const {
 
 Result<void> Reader::walk(void (*show)(void* context, const Stored& stored), void* context) const {
     GATE_CHECK(policy());
-    GATE_TRY(const std::vector<Entry> entries, load_index());
+    GATE_TRY(const Entries entries, load_index());
     const ByOffset ordered(entries);
     Window window(fd_.get(), header_);
     std::uint64_t end = 0;

@@ -7,6 +7,7 @@
 #include "lib/keyring/reader.h"
 #include "lib/keyring/writer.h"
 
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -84,5 +85,37 @@ make_absent(const std::vector<keyring::KeyRecord>& keys, std::size_t count, std:
     }
     return out;
 }
+
+// A small keyring in a file, with what it must answer and its bytes.
+struct Sample {
+    TempDir dir;
+    std::string path;
+    std::vector<keyring::KeyRecord> keys; // as given
+    std::vector<keyring::Fingerprint> absent;
+    std::string bytes;
+
+    Sample(std::size_t count, std::size_t misses) : path(dir / "keyring") {
+        auto random = seeded();
+        const keyring::Contents contents = make_contents(count, random, 42);
+        keys = contents.keys;
+        absent = make_absent(keys, misses, random);
+        bytes = keyring_bytes(contents);
+        write_file(path, bytes);
+    }
+
+    [[nodiscard]] keyring::Header header() const {
+        keyring::Header header{};
+        std::memcpy(&header, bytes.data(), sizeof header);
+        return header;
+    }
+    void flip(std::size_t bit) const { put(bit / 8, static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)))); }
+    void restore(std::size_t bit) const { put(bit / 8, bytes[bit / 8]); }
+
+  private:
+    void put(std::size_t offset, char c) const {
+        const Fd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+        CHECK(::pwrite(fd.get(), &c, 1, static_cast<off_t>(offset)) == 1);
+    }
+};
 
 } // namespace gate::test

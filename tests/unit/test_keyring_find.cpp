@@ -7,6 +7,7 @@
 
 using namespace gate;
 using namespace gate::keyring;
+using test::Sample;
 using test::TempDir;
 using test::write_file;
 
@@ -17,23 +18,6 @@ constexpr int k_random_flips = 1'000; // the same code, watched: slower, and the
 #else
 constexpr int k_random_flips = 10'000;
 #endif
-
-struct Sample {
-    TempDir dir;
-    std::string path;
-    std::vector<KeyRecord> keys; // as given
-    std::vector<Fingerprint> absent;
-    std::string bytes;
-
-    Sample(std::size_t count, std::size_t misses) : path(dir / "keyring") {
-        auto random = test::seeded();
-        Contents contents = test::make_contents(count, random, 42);
-        keys = contents.keys;
-        absent = test::make_absent(keys, misses, random);
-        bytes = test::keyring_bytes(contents);
-        write_file(path, bytes);
-    }
-};
 
 [[nodiscard]] Result<Reader> open(const Sample& s) {
     return Reader::open(s.path.c_str(), ::geteuid());
@@ -131,50 +115,46 @@ void ask_everything(const Sample& s, Outcomes& outcomes) {
     }
 }
 
-void flip(const Sample& s, std::size_t bit) {
-    const Fd fd{::open(s.path.c_str(), O_WRONLY | O_CLOEXEC)};
-    const char original = s.bytes[bit / 8];
-    const auto put = [&fd, bit](char c) {
-        CHECK(::pwrite(fd.get(), &c, 1, static_cast<off_t>(bit / 8)) == 1);
-    };
-    put(static_cast<char>(original ^ (1 << (bit % 8))));
-}
-
-void unflip(const Sample& s, std::size_t bit) {
-    const Fd fd{::open(s.path.c_str(), O_WRONLY | O_CLOEXEC)};
-    CHECK(::pwrite(fd.get(), s.bytes.data() + bit / 8, 1, static_cast<off_t>(bit / 8)) == 1);
-}
-
 void ask_with_flip(const Sample& s, std::size_t bit, Outcomes& outcomes) {
-    flip(s, bit);
+    s.flip(bit);
     try {
         ask_everything(s, outcomes);
     } catch (test::Failure& failure) {
         failure.text += " (bit " + std::to_string(bit) + ")";
         throw;
     }
-    unflip(s, bit);
+    s.restore(bit);
+}
+
+// Each bit of it in turn, with every question.
+[[nodiscard]] Outcomes flip_each_bit_of(const Sample& s, std::size_t offset, std::size_t size) {
+    Outcomes outcomes;
+    for (std::size_t bit = offset * 8; bit < (offset + size) * 8; ++bit)
+        ask_with_flip(s, bit, outcomes);
+    return outcomes;
 }
 
 void every_flipped_bit_of_header_and_directory_is_noticed_or_harmless() {
     const Sample s(400, 200);
     const auto reader = open(s);
     CHECK_OK(reader);
-    CHECK(reader->header().directory_bits >= 2);
-    const std::size_t directory_end =
-        k_header_size + ((std::size_t{1} << reader->header().directory_bits) + 1) * sizeof(std::uint32_t);
-    Outcomes header;
-    for (std::size_t bit = 0; bit < k_header_size * 8; ++bit)
-        ask_with_flip(s, bit, header);
+    const Header& h = reader->header();
+    CHECK(h.directory_bits >= 2);
+    const Outcomes header = flip_each_bit_of(s, 0, k_header_size);
     CHECK_EQ(header.right, 0U);
     CHECK_EQ(header.errors, k_header_size * 8 * (s.keys.size() + s.absent.size() + 1));
-    Outcomes directory;
-    for (std::size_t bit = k_header_size * 8; bit < directory_end * 8; ++bit)
-        ask_with_flip(s, bit, directory);
+    const std::size_t slots = (std::size_t{1} << h.directory_bits) + 1;
+    const Outcomes directory = flip_each_bit_of(s, h.directory_offset, slots * sizeof(std::uint32_t));
     CHECK(directory.right > 0);
     CHECK(directory.errors > 0);
     print_message("directory: %llu right, %llu errors\n", static_cast<unsigned long long>(directory.right),
                   static_cast<unsigned long long>(directory.errors));
+    const Outcomes index = flip_each_bit_of(s, h.index_offset, sizeof(PageHead));
+    CHECK(index.right > 0); // questions that another page answers
+    CHECK(index.errors > 0);
+    print_message("head of the index: %llu right, %llu errors\n",
+                  static_cast<unsigned long long>(index.right),
+                  static_cast<unsigned long long>(index.errors));
 }
 
 void random_flips_elsewhere_are_noticed_or_harmless() {

@@ -181,6 +181,41 @@ void an_agent_without_a_name_is_damaged() {
     CHECK_ERR(decode_record(encode_record(key)), Errc::damaged);
 }
 
+// verify() looks at records by check_record(), a login takes them apart: they must agree on what is sound.
+void a_record_is_checked_as_it_is_decoded() {
+    constexpr int k_rounds = 100'000;
+    auto random = test::seeded();
+    const std::string whole = encode_record(full_record());
+    int sound = 0;
+    for (int i = 0; i < k_rounds; ++i) {
+        std::string bytes = whole;
+        for (std::uint64_t flips = random() % 3; flips-- > 0;)
+            bytes[random() % bytes.size()] ^= static_cast<char>(1U << (random() % 8));
+        if (random() % 4 == 0)
+            bytes.resize(random() % bytes.size());
+        const auto decoded = decode_record(bytes);
+        const auto checked = check_record(bytes);
+        CHECK_EQ(checked.has_value(), decoded.has_value());
+        if (!checked) {
+            CHECK_EQ(checked.error().code, decoded.error().code);
+            continue;
+        }
+        ++sound;
+        CHECK_EQ(checked->id, decoded->id);
+        CHECK_EQ(checked->type, decoded->type);
+        CHECK_EQ(checked->blob, decoded->blob);
+        CHECK_EQ(checked->state, decoded->state);
+        CHECK_EQ(checked->networks, decoded->from.size());
+    }
+    CHECK(sound > k_rounds / 10 && sound < k_rounds);
+}
+
+void a_record_is_appended_to_what_is_there() {
+    std::string out = "before";
+    append_record(out, full_record());
+    CHECK_EQ(out, "before" + encode_record(full_record()));
+}
+
 void fingerprints_are_those_of_sshd() {
     const std::string_view text = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"; // of nothing
     const auto fp = parse_fingerprint(text);
@@ -214,6 +249,8 @@ int main() {
         GATE_TEST(a_number_of_another_length_or_range_is_damaged),
         GATE_TEST(a_policy_without_account_or_with_odd_paths_is_damaged),
         GATE_TEST(an_agent_without_a_name_is_damaged),
+        GATE_TEST(a_record_is_checked_as_it_is_decoded),
+        GATE_TEST(a_record_is_appended_to_what_is_there),
         GATE_TEST(fingerprints_are_those_of_sshd),
     };
     return cmocka_run_group_tests_name("keyring_record", tests, nullptr, nullptr);
