@@ -127,6 +127,7 @@ std::string list_keys(Context& context, bool json) {
 }
 
 std::string show_key(Context& context, const std::string& name, bool json) {
+    demand_not_lost(context.store, context.keyring);
     if (!store_exists(context.store, context.owner))
         static_cast<void>(select_key({}, name)); // throws: there is none
     Store store(context.store, context.owner, context.store_patience);

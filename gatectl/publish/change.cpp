@@ -7,6 +7,7 @@
 #include "gatectl/publish/prepare.h"
 #include "gatectl/publish/present.h"
 #include "gatectl/publish/reconcile.h"
+#include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 #include "lib/keyring/writer.h"
@@ -98,6 +99,7 @@ namespace {
 // The policy that is in place afterwards goes to `policy`.
 [[nodiscard]] Published change_in_store(Context& context, PolicyFrom from, const Change& change,
                                         std::optional<keyring::Policy>& policy) {
+    demand_not_lost(context.store, context.keyring);
     Store store(context.store, context.owner, context.store_patience);
     Store::Transaction transaction(store, Store::Transaction::Kind::write);
     const Present present = look_at(context.keyring, context.owner);

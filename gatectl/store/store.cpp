@@ -53,10 +53,15 @@ using Number = long long; // SOCI's name for 64 bits
     switch (sqlite != nullptr ? sqlite->result() & 0xff : 0) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        stop(Status::unavailable, "the store {} is locked by another program: try again", file);
+        stop(Status::unavailable,
+             "the store {} is locked by another program: try again; logins go on with the published keyring",
+             file);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        stop(Status::unavailable, "the store {} is damaged or not a store: restore it from a backup", file);
+        stop(Status::unavailable,
+             "the store {} is damaged or not a store: restore it from a backup; logins go on with the "
+             "published keyring",
+             file);
     case SQLITE_READONLY:
     case SQLITE_PERM:
         stop(Status::no_permission, "the store {} cannot be written: run as root", file);
