@@ -185,7 +185,8 @@ $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,aud
 	$(Q)$(ALLLD) -rdynamic -o $@ $(filter %.o %.a,$^) -lcmocka -lpamtest -lpam -lxxhash -lcrypto -ldl
 $(O)/tests/bench/%: tests/bench/peers/%.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -o $@ $<
+	$(CC) -O2 -o $@ $< $(PEER_LIBS)
+$(O)/tests/bench/sqlite_line: PEER_LIBS := -lsqlite3
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -49,6 +49,7 @@ std::string read_key_file(const std::string& file) {
 }
 
 std::vector<StoredKey> load_keys(Context& context) {
+    demand_not_lost(context.store, context.keyring);
     if (!store_exists(context.store, context.owner))
         return {};
     Store store(context.store, context.owner, context.store_patience);

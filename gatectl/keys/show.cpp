@@ -69,6 +69,7 @@ std::string list_keys(Context& context, bool json) {
 }
 
 std::string show_key(Context& context, const std::string& name, bool json) {
+    demand_not_lost(context.store, context.keyring);
     if (!store_exists(context.store, context.owner))
         stop(Status::refused, "there is no key \"{}\": there are no keys yet", escape_visible(name));
     Store store(context.store, context.owner, context.store_patience);

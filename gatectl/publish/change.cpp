@@ -8,6 +8,7 @@
 #include "gatectl/publish/prepare.h"
 #include "gatectl/publish/present.h"
 #include "gatectl/publish/reconcile.h"
+#include "gatectl/store/location.h"
 #include "lib/base/text.h"
 #include "lib/keyring/writer.h"
 
@@ -166,6 +167,7 @@ class Attempt {
 } // namespace
 
 Published change_and_publish(Context& context, PolicyFrom from, const Change& change) {
+    demand_not_lost(context.store, context.keyring);
     Store store(context.store, context.owner, context.store_patience);
     Attempt one(context, store, from);
     Published out;
@@ -184,6 +186,7 @@ Published change_and_publish(Context& context, PolicyFrom from, const Change& ch
 }
 
 Published publish_elsewhere(Context& context, const std::string& in_place) {
+    demand_not_lost(context.store, in_place);
     Store store(context.store, context.owner, context.store_patience);
     Store::Transaction transaction(store, Store::Transaction::Kind::write);
     const Present present = look_at(in_place, context.owner);

@@ -46,12 +46,15 @@ void translate(const std::string& path, const soci::soci_error& error) {
     switch (sqlite != nullptr ? sqlite->result() & 0xff : 0) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        stop(Status::unavailable, "the store {} is locked by another program: try again", file);
+        stop(Status::unavailable,
+             "the store {} is locked by another program: try again; logins go on with the published keyring",
+             file);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         stop(Status::unavailable,
-             "the store {} is damaged or not a store (logins go on with the published keyring): restore it "
-             "with `pandora-gate restore FILE`",
+             "the store {} is damaged or not a store: restore it from a backup with `pandora-gate restore "
+             "FILE`; logins "
+             "go on with the published keyring",
              file);
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -93,4 +93,19 @@ bool store_exists(const std::string& path, uid_t owner) {
     return true;
 }
 
+void demand_not_lost(const std::string& store, const std::string& keyring) {
+    const std::string file = absolute(store);
+    struct stat st {};
+    // The keyring first: the one that makes both has filled the store before there is a keyring.
+    if (::lstat(keyring.c_str(), &st) != 0)
+        return;
+    const bool missing = ::lstat(file.c_str(), &st) != 0;
+    if ((missing && errno == ENOENT) || (!missing && S_ISREG(st.st_mode) && st.st_size == 0))
+        stop(Status::unavailable,
+             "the store {0} is {1}, but there is a keyring {2}, which logins go on with: restore the store "
+             "from "
+             "a backup (to begin without any key, move the keyring away)",
+             escape_visible(file), missing ? "gone" : "empty", escape_visible(keyring));
+}
+
 } // namespace gate::ctl

@@ -14,4 +14,8 @@ namespace gate::ctl {
 // reached.
 [[nodiscard]] bool store_exists(const std::string& path, uid_t owner);
 
+// Throws Problem (unavailable) if there is a keyring, but its store is missing or empty: an empty store that
+// was made in its place would be published as a keyring without keys, and end every login.
+void demand_not_lost(const std::string& store, const std::string& keyring);
+
 } // namespace gate::ctl

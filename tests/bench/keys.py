@@ -2,13 +2,30 @@
 
 import pathlib
 import shutil
-import subprocess
+import sqlite3
 import tempfile
 
-from row import Row
+from row import Row, run
 
 RUNS = 3000                     # of each command, taking turns
-MANY, FEW = 100_000, 10         # keys
+MANY, FEW = 1_000_000, 10       # keys
+ALLOWANCE_KB = 2048             # what ours may hold beyond a program that prints a line
+
+
+def make_keyring(build, path, count, key=()):
+    """Gives the fingerprint and the line of a key in its middle; `key`: which one that is to be."""
+    return run(build / "tests/bench/make_keyring", path, count, *key).splitlines()
+
+
+def make_database(path, count, fingerprint, line):
+    """What a helper on SQLite would have: count keys, found by an index on the fingerprint."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE pubkey (fingerprint TEXT PRIMARY KEY NOT NULL, line TEXT NOT NULL)")
+        db.executemany("INSERT INTO pubkey VALUES (?, ?)", ((f"SHA256:{i:043d}", line) for i in range(count - 1)))
+        db.execute("INSERT INTO pubkey VALUES (?, ?)", (fingerprint, line))
+    db.close()
+    path.chmod(0o644)
+    return path
 
 
 def measure(build):
@@ -16,29 +33,35 @@ def measure(build):
     with tempfile.TemporaryDirectory(prefix="gate-bench.") as name:
         work = pathlib.Path(name)
         work.chmod(0o755)
-        programs = {p.name: shutil.copy(p, work) for p in (
-            build / "authkeys", build / "tests/bench/print_line", build / "tests/bench/spawn_loop")}
+        program = {p: shutil.copy(build / p, work) for p in
+                   ("authkeys", *(f"tests/bench/{b}" for b in ("print_line", "sqlite_line", "spawn_loop")))}
 
-        def keyring(count):
+        def helper(count):
             path = work / f"keyring-{count}"
-            made = subprocess.run([build / "tests/bench/make_keyring", path, str(count)], check=True, capture_output=True, text=True)
-            fingerprint, line = made.stdout.splitlines()
-            command = [programs["authkeys"], "--keyring", str(path), "--owner", str(path.stat().st_uid), "pandora", fingerprint]
-            return command, line
+            fingerprint, line = make_keyring(build, path, count)
+            command = [program["authkeys"], "--keyring", path, "--owner", path.stat().st_uid, "pandora", fingerprint]
+            return command, fingerprint, line
 
-        many, line = keyring(MANY)
-        few, few_line = keyring(FEW)
+        many, fingerprint, line = helper(MANY)
+        few, _, few_line = helper(FEW)
         (work / "line").write_text(line + "\n")
-        peer = [programs["print_line"], str(work / "line")]
-        done = subprocess.run([programs["spawn_loop"], str(RUNS), *many, "---", *peer, "---", *few],
-                              check=True, capture_output=True, text=True)
-        times = []
-        for text, expected in zip(done.stdout.splitlines(), (line, line, few_line), strict=True):
-            microseconds, said = text.split(" ", 1)
-            if said != expected:
-                raise RuntimeError(f"expected {expected!r}, got {said!r}")
-            times.append(float(microseconds))
+        database = make_database(work / "keys.db", MANY, fingerprint, line)
+        peer = [program["tests/bench/print_line"], work / "line"]
+        sqlite = [program["tests/bench/sqlite_line"], database, fingerprint]
+        said = run(program["tests/bench/spawn_loop"], RUNS, *many, "---", *peer, "---", *few, "---", *sqlite)
+        found = []
+        for text, expected in zip(said.splitlines(), (line, line, few_line, line), strict=True):
+            median, p99, peak_kb, printed = text.split(" ", 3)
+            if printed != expected:
+                raise RuntimeError(f"expected {expected!r}, got {printed!r}")
+            found.append((float(median), float(p99), int(peak_kb)))
+    ours, peer, few, sqlite = found
+    bare = "a C program that prints one line of a file"
     return [
-        Row("keys.helper_c", times[0], times[1], "us", 1.5, f"a C program that prints one line of a file; ours with {MANY:,} keys"),
-        Row("keys.helper_flat", times[0], times[2], "us", 1.1, f"ours with {FEW} keys"),
+        Row("keys.helper_c", ours[0], peer[0], "us", 1.3, f"{bare}; ours with {MANY:,} keys"),
+        Row("keys.helper_flat", ours[0], few[0], "us", 1.1, f"ours with {FEW} keys"),
+        Row("keys.helper_p99", ours[1], peer[1], "us", 3, f"{bare}; the 99th percentile of {RUNS:,} starts each"),
+        Row("keys.helper_rss", ours[2], peer[2] + ALLOWANCE_KB, "kB", 1, f"{bare}, + 2 MB; the most that was resident"),
+        Row("keys.helper_sqlite", ours[0], sqlite[0], "us", None,
+            f"a C program that opens an SQLite file of {MANY:,} keys read-only and selects the line"),
     ]

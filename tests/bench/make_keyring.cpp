@@ -1,6 +1,9 @@
-// make_keyring FILE COUNT: a keyring of COUNT active ed25519-shaped keys (random, but the same each time),
-// each with one agent, by the writer of lib/keyring. Prints the fingerprint and the line of one key in the
-// middle, separated by a newline. The blobs only look like keys: the fingerprints are random too.
+// make_keyring FILE COUNT [FINGERPRINT TYPE BASE64]
+//
+// A keyring of COUNT active ed25519-shaped keys (random, but the same each time), each with one agent, by the
+// writer of lib/keyring. Prints the fingerprint and the line of one key in the middle, separated by a
+// newline; that one is the key that was named, if one was. The blobs only look like keys: the fingerprints
+// are random too.
 #include "lib/base/text.h"
 #include "lib/keyring/writer.h"
 
@@ -31,12 +34,28 @@ using namespace gate;
     return key;
 }
 
-[[nodiscard]] int run(const char* path, std::uint64_t count) {
+// `words`: fingerprint, type, base64.
+[[nodiscard]] bool put_in(keyring::KeyRecord& key, char** words) {
+    const auto fingerprint = keyring::parse_fingerprint(words[0]);
+    const auto blob = base64_decode(words[2]);
+    if (!fingerprint || !blob)
+        return false;
+    key.fingerprint = *fingerprint;
+    key.type = words[1];
+    key.blob = *blob;
+    return true;
+}
+
+[[nodiscard]] int run(const char* path, std::uint64_t count, char** named) {
     std::mt19937_64 random(1);
     keyring::Contents contents;
     contents.keys.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i)
         contents.keys.push_back(make_key(i, random));
+    if (named != nullptr && !put_in(contents.keys[count / 2], named)) {
+        std::fputs("make_keyring: this is not a key\n", stderr);
+        return 65;
+    }
     const keyring::KeyRecord shown = contents.keys[count / 2];
     if (const auto done = keyring::publish(path, std::move(contents), ::getuid()); !done) {
         std::fprintf(stderr, "make_keyring: %s\n", done.error().what);
@@ -50,10 +69,10 @@ using namespace gate;
 } // namespace
 
 int main(int argc, char** argv) {
-    const auto count = argc == 3 ? parse_u64(argv[2]) : std::nullopt;
+    const auto count = argc == 3 || argc == 6 ? parse_u64(argv[2]) : std::nullopt;
     if (!count || *count == 0 || *count > 10'000'000) {
-        std::fputs("usage: make_keyring FILE COUNT\n", stderr);
+        std::fputs("usage: make_keyring FILE COUNT [FINGERPRINT TYPE BASE64]\n", stderr);
         return 64;
     }
-    return run(argv[1], *count);
+    return run(argv[1], *count, argc == 6 ? argv + 3 : nullptr);
 }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import subprocess
 
 RATES = ("files/s",)            # more is better: the bound is the least; for everything else it is the most
 
@@ -35,6 +36,14 @@ class Row:
         bound = "-" if self.bar is None else f"{'>=' if self.unit in RATES else '<='} {self.bar:g}"
         return (f"| `{self.name}` | {self.ours:.1f} {self.unit} | {self.peer:.1f} {self.unit} | {self.ratio:.2f} | {bound} | "
                 f"{'ok' if self.ok else 'MISS'} | {self.note} | {self.date} |")
+
+
+def run(*argv):
+    """What a command that must succeed writes to its standard output."""
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{argv}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 MARKDOWN = re.compile(r"\| `([a-z0-9_.]+)` \| ([0-9.]+) (\S+) \| ([0-9.]+) \S+ \| [0-9.]+ \| (?:-|[<>]= ([0-9.]+)) \| \S+ "

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 
-from row import Row
+from row import Row, run
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TREE / "tests" / "harness"))
@@ -32,13 +32,6 @@ STARTS = 500                    # of each server, for the first byte
 SFTP_INIT = bytes([0, 0, 0, 5, 1, 0, 0, 0, 3])
 LARGE = 2_000_000               # bytes: max_file_size
 AGENT = "bench-agent"
-
-
-def run(*argv):
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{argv}: status {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def write(path, text, mode):

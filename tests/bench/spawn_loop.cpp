@@ -1,10 +1,11 @@
 // spawn_loop [--input FILE] RUNS COMMAND... [--- COMMAND...]...
 //
-// Starts each command RUNS times, taking turns, and prints a line a command: the median of the microseconds
-// from before the fork to after the wait, and what the last run wrote, after a blank. Standard output goes
-// into a pipe that is read to its end first, as sshd does it. Run by root, it becomes nobody first: no group,
-// no privilege. A command that does not exit with 0 ends everything.
-// With --input each command reads that file, and what is timed ends with the first byte that it writes.
+// Starts each command RUNS times, taking turns, and prints a line a command, with blanks between: of the
+// microseconds from before the fork to after the wait the median and the 99th percentile, the most memory
+// that it held (kB), and what it wrote last. Standard output goes into a pipe that is read to its end first,
+// as sshd does it. Run by root, it becomes nobody first: no group, no privilege. A command that does not exit
+// with 0 ends everything. With --input each command reads that file, and what is timed ends with the first
+// byte that it writes.
 #include "lib/base/fd.h"
 #include "lib/base/text.h"
 
@@ -18,6 +19,7 @@
 #include <spawn.h>
 #include <string>
 #include <string_view>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -29,12 +31,14 @@ namespace {
 using gate::Fd;
 
 struct Command {
-    std::vector<char*> argv; // ends with nullptr
-    std::vector<double> microseconds;
+    std::vector<char*> argv;          // ends with nullptr
+    std::vector<double> microseconds; // of every run
+    long peak_kb = 0;
     std::string output;
 };
 
 constexpr uid_t k_nobody = 65534;
+constexpr int k_memory_runs = 5; // what is resident differs a little with what the page cache maps around
 
 [[nodiscard]] double now_us() {
     timespec ts{};
@@ -90,6 +94,25 @@ constexpr uid_t k_nobody = 65534;
     return status == 0;
 }
 
+// Apart from the timed runs, and by fork(2): what posix_spawn(3) starts shares this program's memory until
+// the exec, and the kernel counts that as the child's own peak. A forked child has only the written pages.
+[[nodiscard]] bool measure_memory(Command& command) {
+    const Fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::dup2(null.get(), STDIN_FILENO);
+        ::dup2(null.get(), STDOUT_FILENO);
+        ::execv(command.argv[0], command.argv.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    rusage used{};
+    if (pid < 0 || ::wait4(pid, &status, 0, &used) != pid || status != 0)
+        return false;
+    command.peak_kb = std::max(command.peak_kb, used.ru_maxrss);
+    return true;
+}
+
 [[nodiscard]] std::vector<Command> split(int argc, char** argv) {
     std::vector<Command> commands(1);
     for (int i = 2; i < argc; ++i) {
@@ -109,10 +132,12 @@ constexpr uid_t k_nobody = 65534;
             ::setresuid(k_nobody, k_nobody, k_nobody) == 0);
 }
 
-[[nodiscard]] double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
+// The least value that at least `percent` of 100 do not exceed; the median is the 50th.
+[[nodiscard]] double percentile(std::vector<double> values, std::size_t percent) {
+    const std::size_t rank = std::min(values.size() - 1, values.size() * percent / 100);
+    const auto at = values.begin() + static_cast<std::ptrdiff_t>(rank);
+    std::nth_element(values.begin(), at, values.end());
+    return *at;
 }
 
 } // namespace
@@ -142,8 +167,15 @@ int main(int argc, char** argv) {
                 return 1;
         }
     }
+    for (int i = 0; input == nullptr && i < k_memory_runs; ++i) {
+        for (Command& command : commands) {
+            if (!measure_memory(command))
+                return 1;
+        }
+    }
     for (const Command& command : commands)
-        std::printf("%.1f %s\n", median(command.microseconds),
+        std::printf("%.1f %.1f %ld %s\n", percentile(command.microseconds, 50),
+                    percentile(command.microseconds, 99), command.peak_kb,
                     command.output.substr(0, command.output.find('\n')).c_str());
     return 0;
 }

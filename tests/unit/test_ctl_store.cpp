@@ -202,6 +202,26 @@ void a_damaged_or_missing_keyring_is_replaced() {
     CHECK(contains(ctl::publish_command(p.context), "generation 3: 1 key active, 0 revoked; policy new"));
 }
 
+void a_lost_store_is_not_begun_anew() {
+    for (const bool missing : {true, false}) {
+        Place p;
+        static_cast<void>(p.add(k_ed25519, {"a"}));
+        CHECK_EQ(missing ? ::unlink(p.context.store.c_str()) : ::truncate(p.context.store.c_str(), 0), 0);
+        const char* words = missing ? "store.db is gone" : "store.db is empty";
+        refused(ctl::Status::unavailable, words, [&] { static_cast<void>(ctl::publish_command(p.context)); });
+        refused(ctl::Status::unavailable, words, [&] { static_cast<void>(p.add(k_rsa2048, {"b"})); });
+        refused(ctl::Status::unavailable, words,
+                [&] { static_cast<void>(ctl::list_keys(p.context, false)); });
+        refused(ctl::Status::unavailable, words,
+                [&] { static_cast<void>(ctl::show_key(p.context, "a", false)); });
+        CHECK(p.find(k_ed25519).has_value());
+        CHECK_EQ(p.header().generation, std::uint64_t{1});
+        // What the message says for whoever wants just that.
+        CHECK_EQ(::unlink(p.context.keyring.c_str()), 0);
+        CHECK(contains(p.add(k_rsa2048, {"b"}), "published generation 1: 1 key active"));
+    }
+}
+
 void two_administrators_at_once_lose_nothing() {
     Place p;
     p.context.store_patience = 60;
@@ -412,6 +432,7 @@ int main() {
         GATE_TEST(a_commit_that_fails_does_not_bring_a_revoked_key_back),
         GATE_TEST(a_store_from_an_old_backup_keeps_revocations),
         GATE_TEST(a_damaged_or_missing_keyring_is_replaced),
+        GATE_TEST(a_lost_store_is_not_begun_anew),
         GATE_TEST(two_administrators_at_once_lose_nothing),
         GATE_TEST(a_locked_store_is_said_to_be_locked),
         GATE_TEST(modes_are_tight_and_demanded),
