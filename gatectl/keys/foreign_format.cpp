@@ -46,9 +46,12 @@ constexpr Foreign k_foreign[] = {
     if (start == text.npos)
         return false;
     text.remove_prefix(start);
-    return (text.starts_with("MII") && text.substr(6).starts_with("IBA")) || // 30 82 LL LL 02 01 00
-           (text.starts_with("MIG") && text.substr(4).starts_with("AgE")) || // 30 81 LL 02 01
-           text.starts_with("MHcCAQEEI");                                    // 30 77 02 01 01 04 20
+    const auto has = [text](std::size_t at, std::string_view what) {
+        return text.size() > at && text.substr(at).starts_with(what);
+    };
+    return (has(0, "MII") && has(6, "IBA")) || // 30 82 LL LL 02 01 00
+           (has(0, "MIG") && has(4, "AgE")) || // 30 81 LL 02 01
+           has(0, "MHcCAQEEI");                // 30 77 02 01 01 04 20
 }
 
 // A text of 16 bits a character holds a NUL at every second place, and would be told of those.

@@ -96,6 +96,8 @@ void refuses_by_form() {
     refused(line + " " + k_ecdsa256.line, "more than one key on the line");
     refused(line.substr(line.find(' ') + 1), "the type before the key is missing");
     refused("2048 65537 123456789 old@key", "SSH protocol 1");
+    for (const char* text : {"M", "MI", "MII", "MIIE", "MIIEpAIB", "MIG", "MIGH", "MIGHAg", "MHcCAQEE"})
+        refused(text, "not an OpenSSH public key"); // and not with an exception of another kind
     refused("restrict " + line, "options before the key");
     refused("command=\"a b\",no-pty " + line, "options before the key");
     refused(line + std::string(ctl::k_max_line, 'x'), "longer than");
