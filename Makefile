@@ -137,7 +137,7 @@ $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox 
 
 $(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,spool audit keyring base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lfmt -lcrypto $(L_XXHASH) -lexpat
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -lcrypto $(L_XXHASH) -lexpat
 
 $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base) pam_pandora/exports.map
 	$(call say,LINK,$@)

@@ -40,17 +40,20 @@ struct Counts {
 
 // Of what an import says of a key, to tell whether it says it twice or says two things.
 [[nodiscard]] std::uint64_t digest_of(const StoredKey& key) {
-    const std::string text =
-        join(key.agents, '/') + '\n' + join(key.from, ',') + '\n' + std::to_string(key.expires_at);
-    return std::hash<std::string>{}(text);
+    std::size_t out = std::hash<std::int64_t>{}(key.expires_at) + key.agents.size();
+    constexpr std::size_t k_odd = 0x9e3779b97f4a7c15; // so that the order counts
+    for (const auto* list : {&key.agents, &key.from})
+        for (const std::string& item : *list)
+            out = out * k_odd + std::hash<std::string>{}(item);
+    return out;
 }
 
 // Turns entries into keys of the store.
 class Importer {
   public:
     Importer(Context& context, const ImportRequest& request, Store& store, const Note& note)
-        : context_(context), request_(request), policy_(policy_in_force(context)), known_(store),
-          note_(note) {
+        : context_(context), request_(request), policy_(policy_in_force(context)),
+          known_(store, expected_keys(request.sources.files)), note_(note) {
         template_.binding = !request.binding.empty()                                 ? request.binding
                             : policy_.binding_default == keyring::Binding::automatic ? "observe"
                                                                                      : "";
@@ -102,8 +105,9 @@ class Importer {
                  "stands with --agent-from");
         key_.from.swap(entry.line.from);
         key_.expires_at = entry.line.expires_at;
-        if (const Known::Key* known = known_.find(parsed.fingerprint); known != nullptr) {
-            skip(*known);
+        const std::uint64_t settings = digest_of(key_);
+        if (const Known::Key& known = known_.find(parsed.fingerprint); known.what != Known::What::nothing) {
+            skip(known, settings);
             return false;
         }
         check_text("note", entry.note.size() > k_max_note ? std::string_view() : entry.note);
@@ -116,17 +120,17 @@ class Importer {
         key_.added_at = template_.added_at;
         key_.added_by = template_.added_by;
         key_.approver = template_.approver;
-        known_.add(parsed.fingerprint,
-                   {.what = Known::What::imported, .line = at.line, .settings = digest_of(key_)});
+        known_.remember(parsed.fingerprint, Known::What::imported, at.line, settings);
         for (const std::string& option : entry.line.ignored)
             ++counts_.options[option];
         ++(key_.agents.empty() ? counts_.learning : counts_.bound);
         return true;
     }
 
-    // key_ has what the import says of the key.
-    void skip(const Known::Key& known) {
+    void skip(const Known::Key& known, std::uint64_t settings) {
         switch (known.what) {
+        case Known::What::nothing:
+            break;
         case Known::What::there:
             ++counts_.already_there;
             break;
@@ -137,7 +141,7 @@ class Importer {
             ++counts_.removed;
             break;
         case Known::What::imported:
-            if (known.settings != digest_of(key_))
+            if (known.settings != settings)
                 stop(Status::bad_data,
                      "this key stands on line {} already, with another agent, address or date: say it once, "
                      "with all "

@@ -9,6 +9,9 @@
 namespace gate::ctl::engine {
 
 std::unique_ptr<soci::session> open(const std::string& path, int patience) {
+    // No lock around every single call: a session is used by one thread at a time. Only the first call in a
+    // process counts, and it must come before everything else.
+    [[maybe_unused]] static const int unlocked = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     auto sql =
         std::make_unique<soci::session>(soci::sqlite3, fmt::format("db=\"{}\" timeout={}", path, patience));
     // A change that was reported must survive a power cut, the journal's directory entry included.

@@ -64,22 +64,44 @@ void KeyRow::write() {
     removed_at = key.removed_at;
 }
 
-KeyInserter::KeyInserter(soci::session& sql)
-    : statement_(
-          (sql.prepare
-               << "INSERT INTO pubkey (number, id, fingerprint, type, blob, agents, note, binding,"
-                  " not_before, expires_at, sources, quota_files, quota_bytes, max_file_size, approver,"
-                  " added_at, added_by, state, state_at, state_by, state_reason, removed_at,"
-                  " removed_by) VALUES (:nu, :id, :fi, :ty, :bl, :ag, :no, :bi, :nb, :ex, :so, :qf,"
-                  " :qb, :mf, :ap, :aa, :ab, :st, :sa, :sb, :sr, :ra, :rb)",
-           soci::use(row_.number), soci::use(row_.key.id), soci::use(row_.key.fingerprint),
-           soci::use(row_.key.type), soci::use(row_.key.blob), soci::use(row_.agents),
-           soci::use(row_.key.note), soci::use(row_.key.binding), soci::use(row_.not_before),
-           soci::use(row_.expires_at), soci::use(row_.sources), soci::use(row_.quota_files),
-           soci::use(row_.quota_bytes), soci::use(row_.max_file_size), soci::use(row_.key.approver),
-           soci::use(row_.added_at), soci::use(row_.key.added_by), soci::use(row_.state),
-           soci::use(row_.state_at), soci::use(row_.key.state_by), soci::use(row_.key.state_reason),
-           soci::use(row_.removed_at), soci::use(row_.key.removed_by))) {}
+KeyInserter::KeyInserter(soci::session& sql, Kind kind) : statement_(sql) {
+    std::string columns;
+    std::string values;
+    const auto use = [&](const char* name, auto& column) {
+        statement_.exchange(soci::use(column, name));
+        columns += (columns.empty() ? "" : ", ") + std::string(name);
+        values += (values.empty() ? ":" : ", :") + std::string(name);
+    };
+    StoredKey& key = row_.key;
+    use("number", row_.number);
+    use("id", key.id);
+    use("fingerprint", key.fingerprint);
+    use("type", key.type);
+    use("blob", key.blob);
+    use("agents", row_.agents);
+    use("note", key.note);
+    use("binding", key.binding);
+    use("expires_at", row_.expires_at);
+    use("sources", row_.sources);
+    use("approver", key.approver);
+    use("added_at", row_.added_at);
+    use("added_by", key.added_by);
+    if (kind == Kind::any) {
+        use("not_before", row_.not_before);
+        use("quota_files", row_.quota_files);
+        use("quota_bytes", row_.quota_bytes);
+        use("max_file_size", row_.max_file_size);
+        use("state", row_.state);
+        use("state_at", row_.state_at);
+        use("state_by", key.state_by);
+        use("state_reason", key.state_reason);
+        use("removed_at", row_.removed_at);
+        use("removed_by", key.removed_by);
+    }
+    statement_.alloc();
+    statement_.prepare("INSERT INTO pubkey (" + columns + ") VALUES (" + values + ")");
+    statement_.define_and_bind();
+}
 
 void KeyInserter::insert(const StoredKey& key) {
     row_.key = key;

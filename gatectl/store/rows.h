@@ -24,7 +24,11 @@ struct KeyRow {
 // Inserts keys with their numbers.
 class KeyInserter {
   public:
-    explicit KeyInserter(soci::session& sql);
+    enum class Kind : std::uint8_t {
+        any,
+        imported, // active, without limits and beginning: fewer columns to bind, for a million of them
+    };
+    KeyInserter(soci::session& sql, Kind kind);
     void insert(const StoredKey& key);
 
   private:

@@ -109,7 +109,7 @@ void from_2_to_3(soci::session& sql) {
     sql << "UPDATE gate_store SET generation = :g WHERE one = 1", soci::use(generation);
     std::map<std::string, std::int64_t> numbers;
     {
-        KeyInserter inserter(sql);
+        KeyInserter inserter(sql, KeyInserter::Kind::any);
         for (const StoredKey& key : keys) {
             inserter.insert(key);
             numbers[key.id] = key.number;

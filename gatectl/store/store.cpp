@@ -237,7 +237,7 @@ std::int64_t Store::next_number() {
 void Store::insert(StoredKey& key, const Note& note) {
     guarded(path_, [&] {
         key.number = next_number();
-        KeyInserter(*sql_).insert(key);
+        KeyInserter(*sql_, KeyInserter::Kind::any).insert(key);
         remember(key.number, key.number, note, difference(nullptr, key));
         touched_.push_back(key.number);
     });
@@ -289,7 +289,7 @@ void Store::copy_to(const std::string& path) {
 // --- many at once
 
 struct Store::Bulk::Inserter {
-    explicit Inserter(soci::session& sql) : statement(sql) {}
+    explicit Inserter(soci::session& sql) : statement(sql, KeyInserter::Kind::imported) {}
     KeyInserter statement;
 };
 
