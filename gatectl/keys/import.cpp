@@ -99,6 +99,11 @@ class Importer {
         if (const std::string wrong = wrong_with_policy(policy_, parsed.type, parsed.blob); !wrong.empty())
             stop(Status::bad_data, "{}", wrong);
         key_.agents = check_agents(entry.agents);
+        // A table was written by an administrator; a comment or a file's name came with the key.
+        if (!request_.sources.csv && !key_.agents.empty())
+            if (const char* wrong = wrong_with_exact_agent(key_.agents.front()); wrong != nullptr)
+                stop(Status::bad_data, "\"{}\" cannot be taken for the name of an agent: {}",
+                     escape_visible(key_.agents.front()), wrong);
         if (key_.agents.empty() && policy_.binding_unbound_keys == keyring::Unbound::refuse)
             stop(Status::bad_data,
                  "the key has no agent, and binding.unbound_keys is \"refuse\": say where its name "
