@@ -86,7 +86,7 @@ Answer answer(const Request& request, std::int64_t now) {
     if (!fingerprint) {
         Answer out = refuse(Status::fingerprint, fingerprint.error());
         if (request.fingerprint.starts_with("MD5:"))
-            out.reason = "sshd gave an MD5 fingerprint, which does not tell keys apart";
+            out.reason = "sshd gave an MD5 fingerprint, not a SHA256 one";
         return out;
     }
     const auto reader = keyring::Reader::open(request.keyring, request.owner);
