@@ -92,14 +92,16 @@ UNIT_SRC     := $(wildcard tests/unit/test_*.cpp)
 PAMTEST_SRC  := $(wildcard tests/pam/test_*.cpp)
 PEER_SRC     := $(wildcard tests/bench/peers/*.c)
 BENCH_SRC    := $(wildcard tests/bench/*.cpp)
+HARNESS_SRC  := $(wildcard tests/harness/*.cpp)
 
 PROGRAMS := $(O)/authkeys $(O)/drop $(O)/pandora-gate $(O)/pam_pandora.so
 UNIT_BIN := $(patsubst tests/unit/%.cpp,$(O)/tests/unit/%,$(UNIT_SRC))
 PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
             $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
+HARNESS_BIN := $(patsubst tests/harness/%.cpp,$(O)/tests/harness/%,$(HARNESS_SRC))
 
-.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help hostile format format-check mutants
+.PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help hostile harness format format-check mutants
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -192,7 +194,13 @@ $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
 
-check-programs: all hostile $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
+$(O)/tests/harness/%: $(O)/obj/tests/harness/%.o $(call archives,keyring base)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
+harness: $(HARNESS_BIN) ## programs that the end-to-end tests use
+
+check-programs: all hostile harness $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
 
 check: ## unit and PAM tests (no root needed), warnings are errors
 	$(MAKE) WERROR=1 check-programs
@@ -259,6 +267,7 @@ install: all ## DESTDIR, PREFIX, LIBEXECDIR, PAMDIR, SYSCONFDIR
 	    install -m 0644 conf/gate.toml $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml
 	cd conf && find . -type f -exec install -D -m 0644 '{}' '$(DESTDIR)$(DATADIR)/pandora-gate/{}' \;
 	install -D -m 0644 conf/sysusers.d/pandora-gate.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pandora-gate.conf
+	install -D -m 0644 conf/tmpfiles.d/pandora-gate.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pandora-gate.conf
 	for m in doc/man/*.[1-8]; do \
 	    install -D -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
 

@@ -20,12 +20,12 @@ struct Answer {
     std::string line;             // what sshd shall read; empty unless the status is ok
     std::string key;              // key id, where one was found
     const char* reason = "";      // static text
-    std::string detail;           // an administrator's words (why a key was revoked)
+    std::string detail;           // an administrator's words (why a key was revoked), or a key's date
     int sys_errno = 0;            // of the call that failed, or 0
     std::uint64_t generation = 0; // of the keyring, 0 = none was read
 };
 
 [[nodiscard]] Answer refuse(Status status, const Error& error);
-[[nodiscard]] Answer answer(const Request& request);
+[[nodiscard]] Answer answer(const Request& request, std::int64_t now); // seconds since the epoch
 
 } // namespace gate::authkeys

@@ -5,6 +5,7 @@
 #include "authkeys_cmd/process.h"
 #include "authkeys_cmd/report.h"
 
+#include <ctime>
 #include <exception>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ using namespace gate::authkeys;
     request = *parsed;
     if (const auto allowed = check_unprivileged(); !allowed)
         return refuse(Status::privileged, allowed.error());
-    Answer out = answer(request);
+    Answer out = answer(request, std::time(nullptr));
     if (!out.line.empty()) {
         if (const auto written = write_line(STDOUT_FILENO, out.line); !written)
             return refuse(Status::output, written.error());
@@ -36,7 +37,7 @@ int main(int argc, char** argv) {
         start_deadline();
         Request request;
         const Answer out = decide(argc, argv, request);
-        report(out, request.user, request.fingerprint);
+        report(out, request);
         return static_cast<int>(out.status);
     } catch (...) { // out of memory; nothing else throws
         return static_cast<int>(Status::internal);

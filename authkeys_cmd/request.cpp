@@ -14,6 +14,8 @@ Result<Request> parse_request(int argc, const char* const* argv) {
         const std::string_view option = argv[at];
         if (option == "--keyring") {
             request.keyring = argv[at + 1];
+        } else if (option == "--state") {
+            request.state = argv[at + 1];
         } else if (option == "--owner") {
             const auto uid = parse_u64(argv[at + 1]);
             if (!uid || *uid >= k_no_uid)

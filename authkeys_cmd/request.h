@@ -1,4 +1,4 @@
-// The command line: authkeys [--keyring FILE] [--owner UID] USER FINGERPRINT
+// The command line: authkeys [--keyring FILE] [--owner UID] [--state DIR] USER FINGERPRINT
 //
 // sshd fills USER and FINGERPRINT from %u and %f; a stranger chose both. The options are for tests and for
 // installations that keep the keyring elsewhere; they come first, so that no user name can be one of them.
@@ -12,10 +12,14 @@
 
 namespace gate::authkeys {
 
+// Where it is remembered what was told; conf/tmpfiles.d makes it.
+inline constexpr const char* k_default_state = "/run/pandora-gate/authkeys";
+
 // Views and pointers into argv.
 struct Request {
     const char* keyring = keyring::k_default_path;
     uid_t owner = 0;
+    const char* state = k_default_state;
     std::string_view user;
     std::string_view fingerprint; // as given; not yet parsed
 };

@@ -30,6 +30,9 @@ enum class Status : std::uint8_t {
     revoked = 77,     // EX_NOPERM
     privileged = 78,  // EX_CONFIG
     unprintable = 79, //
+    disabled = 80,    //
+    expired = 81,     //
+    not_yet = 82,     //
 };
 
 struct StatusText {
@@ -66,6 +69,11 @@ inline constexpr std::array k_statuses = {
     StatusText{Status::privileged, "authkeys.privileged", "set AuthorizedKeysCommandUser _pandora-gate"},
     StatusText{Status::unprintable, "key.unprintable",
                "revoke the key, enrol it again under a plain key id, and run: pandora-gate publish"},
+    StatusText{Status::disabled, "key.disabled", "if it may be used again: pandora-gate keys enable"},
+    StatusText{Status::expired, "key.expired",
+               "give the agent a new key, or this one more time: pandora-gate keys set --expires"},
+    StatusText{Status::not_yet, "key.not_yet",
+               "wait, or let it begin earlier: pandora-gate keys set --not-before; check the clock"},
 };
 
 [[nodiscard]] constexpr const StatusText& describe(Status status) {
@@ -74,6 +82,23 @@ inline constexpr std::array k_statuses = {
             return entry;
     }
     return describe(Status::internal);
+}
+
+// Is it the keyring that is at fault, for every login alike? These are told once a minute (ration.h).
+[[nodiscard]] constexpr bool about_the_keyring(Status status) {
+    switch (status) {
+    case Status::missing:
+    case Status::wrong_owner:
+    case Status::writable:
+    case Status::not_regular:
+    case Status::system:
+    case Status::truncated:
+    case Status::damaged:
+    case Status::version:
+        return true;
+    default:
+        return false;
+    }
 }
 
 // What the keyring's errors are called here. Never Status::ok: an error is not "no such key".

@@ -8,6 +8,7 @@
 #include "lib/keyring/reader.h"
 
 #include <cstdlib>
+#include <ctime>
 #include <string_view>
 #include <unistd.h>
 
@@ -69,7 +70,28 @@ constexpr std::size_t k_max_user_auth = 64 * 1024;
     return std::move(*key);
 }
 
-// What the keyring holds of the key; the login goes on only with an active one.
+// Why a key that the keyring knows may not be used now; nullopt: it may.
+[[nodiscard]] std::optional<Refusal> refuse_key(const keyring::KeyRecord& key) {
+    const auto denied = [&](std::string_view code, const char* what, std::string_view remedy) {
+        return Refusal{code, what, remedy, k_exit_denied, key.id, {}};
+    };
+    switch (keyring::standing(key, std::time(nullptr))) {
+    case keyring::Standing::good:
+        return std::nullopt;
+    case keyring::Standing::not_yet:
+        return denied("key.not_yet", "this key is not valid yet", "try again later");
+    case keyring::Standing::expired:
+        return denied("key.expired", "this key has expired", "use another key, and have it added");
+    case keyring::Standing::disabled:
+        return denied("key.disabled", "this key is disabled",
+                      "ask the administrator to enable it: pandora-gate keys enable");
+    case keyring::Standing::revoked:
+        break;
+    }
+    return denied("key.revoked", "this key was revoked", "use another key, and have it added");
+}
+
+// What the keyring holds of the key; the login goes on only with one that is good now.
 [[nodiscard]] std::expected<Login, Refusal> look_up(const AuthKey& key) {
     const keyring::Fingerprint fingerprint = sha256(as_bytes(key.blob));
     const auto with_key = [&](std::unexpected<Refusal> refusal) {
@@ -88,15 +110,11 @@ constexpr std::size_t k_max_user_auth = 64 * 1024;
     if (!*found || (*found)->blob != key.blob)
         return with_key(refuse("key.unknown", "this key is not known here",
                                "ask the administrator to add it: pandora-gate keys add", k_exit_denied));
-    if ((*found)->state != keyring::KeyState::active) {
-        auto refusal = with_key(refuse("key.revoked", "this key was revoked",
-                                       "use another key, and have it added", k_exit_denied));
-        refusal.error().key_id = (*found)->id;
-        return refusal;
-    }
+    if (auto refusal = refuse_key(**found))
+        return with_key(std::unexpected(std::move(*refusal)));
     Login login;
     login.key = std::move(**found);
-    login.policy = std::move(*policy);
+    login.policy = keyring::for_key(std::move(*policy), login.key.limits);
     login.generation = reader->header().generation;
     return login;
 }

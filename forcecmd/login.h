@@ -15,7 +15,7 @@ namespace gate::drop {
 // A login that may use the sink.
 struct Login {
     keyring::KeyRecord key;
-    keyring::Policy policy;
+    keyring::Policy policy; // as it is for this key
     std::uint64_t generation = 0;
     std::string session_id;
     std::string peer;                   // the client's address, from SSH_CONNECTION

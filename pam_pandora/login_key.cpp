@@ -5,6 +5,8 @@
 #include "lib/keyring/reader.h"
 #include "pam_pandora/explain.h"
 
+#include <ctime>
+
 namespace gate::pam {
 
 namespace {
@@ -62,7 +64,8 @@ KnownKey look_up_key(const std::string& keyring_path, const std::optional<keyrin
         return known;
     }
     known.id = (*record)->id;
-    known.state = (*record)->state == keyring::KeyState::active ? "active" : "revoked";
+    const keyring::Standing standing = keyring::standing(**record, std::time(nullptr));
+    known.state = standing == keyring::Standing::good ? "active" : keyring::describe(standing);
     return known;
 }
 

@@ -20,8 +20,9 @@ struct AuthInfo {
 [[nodiscard]] AuthInfo parse_auth_info(std::string_view text);
 
 struct KnownKey {
-    std::string id;               // empty: not in the keyring, or the keyring could not be read
-    const char* state = "";       // "active", "revoked", "unknown"; empty if the keyring could not be read
+    std::string id;         // empty: not in the keyring, or the keyring could not be read
+    const char* state = ""; // "active", "unknown", else the word of keyring::describe(Standing); empty if
+                            // the keyring could not be read
     std::uint64_t generation = 0; // 0: the keyring could not be opened
     std::string trouble;          // why the keyring could not be read; empty if it could
 };

@@ -241,6 +241,7 @@ constexpr Setting k_settings[] = {
     // Below, sshd 9 refuses by itself; above, OpenSSL does.
     {"keys", "min_rsa_bits", count<&Policy::keys_min_rsa_bits, 2048, 16'384>},
     {"keys", "types", keys_types},
+    {"keys", "expiry_option", yes_or_no<&Policy::keys_expiry_option>},
     {"audit", "mode", word<&Policy::audit_mode, k_audit_modes>},
     {"audit", "key_served", yes_or_no<&Policy::audit_key_served>},
     {"audit", "repeat_window", time<&Policy::audit_repeat_window, 0, k_day>},

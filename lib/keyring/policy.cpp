@@ -44,6 +44,7 @@ enum Tag : std::uint16_t {
     k_binding_unbound_keys = 97,
     k_keys_min_rsa_bits = 112,
     k_keys_types = 113,
+    k_keys_expiry_option = 114,
 };
 
 // One list of fields for both directions: what is written cannot differ from what is read.
@@ -79,6 +80,7 @@ void visit(P& p, Visitor&& v) {
     v(k_drop_recursive, p.drop_recursive);
     v(k_keys_min_rsa_bits, p.keys_min_rsa_bits);
     v(k_keys_types, p.keys_types);
+    v(k_keys_expiry_option, p.keys_expiry_option);
     v(k_audit_mode, p.audit_mode);
     v(k_audit_key_served, p.audit_key_served);
     v(k_audit_repeat_window, p.audit_repeat_window);

@@ -94,6 +94,8 @@ struct Policy {
     // What `keys add` takes.
     std::uint32_t keys_min_rsa_bits = 2048;
     std::string keys_types = "ed25519,ecdsa,rsa,sk-ed25519,sk-ecdsa"; // by commas
+    // Does sshd hear when a key ends (expiry-time=)? authkeys and drop ask for themselves either way.
+    bool keys_expiry_option = true;
 
     AuditMode audit_mode = AuditMode::best_effort;
     bool audit_key_served = false;

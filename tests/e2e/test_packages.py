@@ -34,7 +34,8 @@ def run(*command, **kwargs):
 
 def remove_what_other_tests_installed():
     for path in ("/usr/libexec/pandora-gate", "/usr/sbin/pandora-gate", "/usr/share/pandora-gate", "/etc/pandora-gate", STATE,
-                 "/var/log/pandora-gate", "/usr/lib/sysusers.d/pandora-gate.conf", "/etc/rsyslog.d/pandora-gate.conf",
+                 "/var/log/pandora-gate", "/usr/lib/sysusers.d/pandora-gate.conf", "/usr/lib/tmpfiles.d/pandora-gate.conf", "/run/pandora-gate",
+                 "/etc/rsyslog.d/pandora-gate.conf",
                  "/etc/ssh/sshd_config.d/00-pandora-gate.conf", *pathlib.Path("/lib").glob("*/security/pam_pandora.so"),
                  *pathlib.Path("/lib64").glob("security/pam_pandora.so"),
                  *pathlib.Path("/usr/share/man").glob("man[58]/*pandora*"), *pathlib.Path("/usr/share/man").glob("man*/gate.toml*")):
@@ -232,6 +233,7 @@ def test_the_only_new_account_is_the_helpers(seen):
     ("/usr/share/pandora-gate/sshd_config.d/00-pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/pam.d/pandora-gate.snippet", "pandora-gate", "0o644"),
     ("/usr/lib/sysusers.d/pandora-gate.conf", "pandora-gate", "0o644"),
+    ("/usr/lib/tmpfiles.d/pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pandora-gate.8.gz", "pandora-gate", "0o644"),
     ("/usr/share/man/man5/gate.toml.5.gz", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pam_pandora.8.gz", "libpam-pandora", "0o644"),

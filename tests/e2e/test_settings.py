@@ -297,6 +297,21 @@ def test_keys(world):
     world.gate("keys", "revoke", key_id, "--reason", "end of the test")
 
 
+@shows("keys.expiry_option")
+def test_expiry_option(world):
+    """The end of a key in the line that sshd reads, or, for an sshd that would not take it, only in authkeys."""
+    from test_refusals import authkeys, fingerprint_of
+    key = world.new_key("settings-expiry")
+    key_id = world.gate("keys", "add", f"{key}.pub", "--agent", "test").stdout.split()[1]
+    for settings, begin in (({}, 'restrict,expiry-time="21000101000000Z" ssh-ed25519 '), ({"expiry_option": False}, "restrict ssh-ed25519 ")):
+        with policy(world, keys=settings):
+            with world.edited([key_id], "expires_at=4102444800"):
+                assert authkeys(fingerprint_of(key)).stdout.startswith(begin)
+            with world.edited([key_id], "expires_at=1700000000"):
+                assert authkeys(fingerprint_of(key)).returncode == 81
+    world.gate("keys", "revoke", key_id, "--reason", "end of the test")
+
+
 @contextlib.contextmanager
 def without_logger(world):
     world.stop_rsyslog()

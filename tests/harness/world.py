@@ -29,6 +29,7 @@ STAGING = SPOOL / "staging"
 QUARANTINE = SPOOL / "quarantine"
 MEMORY = STATE / "state"
 PAUSE = STATE / "pause"
+TOLD = pathlib.Path("/run/pandora-gate/authkeys")
 AUDIT = pathlib.Path("/var/log/pandora-gate/audit.jsonl")
 SSHD_DROP_IN = pathlib.Path("/etc/ssh/sshd_config.d/00-pandora-gate.conf")
 FIXTURES = TREE / "tests" / "fixtures"
@@ -173,6 +174,7 @@ class World:
             run("make", "-C", TREE, f"BUILD={BUILD}", "install", timeout=120)
         if "_pandora-gate" not in {u.pw_name for u in pwd.getpwall()}:
             run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
+        run("systemd-tmpfiles", "--create", TREE / "conf/tmpfiles.d/pandora-gate.conf")
         shutil.copy(TREE / "conf/sshd_config.d/00-pandora-gate.conf", SSHD_DROP_IN)
         shutil.copy(TREE / "conf/rsyslog.d/pandora-gate.conf", "/etc/rsyslog.d/pandora-gate.conf")
         self.insert_pam_lines()
@@ -276,6 +278,29 @@ class World:
         self.gate("keys", "add", f"{key}.pub", *(a for agent in agents for a in ("--agent", agent)))
         return key
 
+    @contextlib.contextmanager
+    def edited(self, keys, *fields):
+        """The published keyring with these fields ("state=disabled", see edit_keyring.cpp) of these keys (ids), for the
+        time of the block."""
+        saved = KEYRING.read_bytes()
+        try:
+            self.edit(keys, *fields)
+            yield
+        finally:
+            self.put_keyring(saved)
+
+    def edit(self, keys, *fields):
+        edited = self.dir / "edited"
+        run(BUILD / "tests/harness/edit_keyring", KEYRING, edited, ",".join(keys), *fields)
+        self.put_keyring(edited.read_bytes())
+
+    def put_keyring(self, content):
+        """In place at once, as publish does it."""
+        new = KEYRING.with_name("keyring.of-a-test")
+        new.write_bytes(content)
+        new.chmod(0o644)
+        new.rename(KEYRING)
+
     def client(self, key, user="pandora", **kwargs):
         return Client(self.sshd, user, key, **kwargs)
 
@@ -294,14 +319,14 @@ class World:
 
     def clear(self):
         """Nothing in the spool, and nothing remembered of earlier drops: a test begins anew."""
-        for directory in (DATA_IN, STAGING, QUARANTINE, MEMORY):   # the latter two are made by the first publish
+        for directory in (DATA_IN, STAGING, QUARANTINE, MEMORY, TOLD):   # two of them are made by the first publish
             for path in directory.iterdir() if directory.is_dir() else ():
                 if path.is_file():
                     path.unlink()
 
     def forget(self):
         """What is known of earlier drops: the same file is a new one, the same refusal is told again."""
-        for path in MEMORY.iterdir():
+        for path in (*MEMORY.iterdir(), *TOLD.iterdir()):
             path.unlink(missing_ok=True)
 
     def audit(self):

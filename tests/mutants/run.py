@@ -69,7 +69,7 @@ class Mutant:
 
     def targets(self):
         if self.is_e2e:
-            return ["all", "hostile"]
+            return ["all", "hostile", "harness"]
         program = [f"build/tests/{self.program}"]
         # This one starts the real program.
         return program + ["build/authkeys"] if self.program == "unit/test_authkeys_program" else program

@@ -5,6 +5,8 @@
 #include "lib/base/sha256.h"
 #include "lib/keyring/writer.h"
 
+#include <ctime>
+
 using namespace gate;
 using namespace gate::test;
 
@@ -23,13 +25,21 @@ keyring::KeyRecord key(const std::string& id, const std::string& blob, keyring::
 // Any bytes serve as a key: nothing here looks into one.
 const std::string k_good = "good \xff key";
 const std::string k_gone = "gone key";
+const std::string k_old = "old key";
+const std::string k_early = "early key";
+const std::string k_off = "off key";
 
-// A keyring of generation 7 with one active and one revoked key; returns the module's options.
+// A keyring of generation 7 with one active key and one for each reason why a key is not good; returns the
+// module's options.
 std::string with_keyring(const std::string& extra = "") {
     keyring::Contents contents;
     contents.generation = 7;
-    contents.keys = {key("k-good", k_good, keyring::KeyState::active),
-                     key("k-gone", k_gone, keyring::KeyState::revoked)};
+    contents.keys = {
+        key("k-good", k_good, keyring::KeyState::active), key("k-gone", k_gone, keyring::KeyState::revoked),
+        key("k-old", k_old, keyring::KeyState::active), key("k-early", k_early, keyring::KeyState::active),
+        key("k-off", k_off, keyring::KeyState::disabled)};
+    contents.keys[2].expires_at = std::time(nullptr);
+    contents.keys[3].not_before = std::time(nullptr) + 3600;
     const std::string path = work_dir() + "/keyring";
     CHECK_OK(keyring::publish(path, std::move(contents), ::geteuid()));
     faults.root_owns_all = true;
@@ -82,6 +92,10 @@ void a_session_names_its_key_and_its_end_how_long_it_was() {
 void every_key_and_keyring_has_its_own_words() {
     CHECK(has(opened(with_keyring(), auth_info(k_gone)), "\"key\":\"k-gone\""));
     CHECK(has(events[0], "\"key_state\":\"revoked\""));
+    CHECK(has(opened(with_keyring(), auth_info(k_old)), "\"key\":\"k-old\""));
+    CHECK(has(events[0], "\"key_state\":\"expired\""));
+    CHECK(has(opened(with_keyring(), auth_info(k_early)), "\"key_state\":\"not yet valid\""));
+    CHECK(has(opened(with_keyring(), auth_info(k_off)), "\"key_state\":\"disabled\""));
     CHECK(has(opened(with_keyring(), auth_info("no such key")), "\"key_state\":\"unknown\""));
     CHECK(!has(events[0], "\"key\":"));
     CHECK(

@@ -6,8 +6,10 @@
 
 #include <chrono>
 #include <csignal>
+#include <ctime>
 #include <grp.h>
 #include <sched.h>
+#include <set>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,6 +24,7 @@ using test::TempDir;
 namespace {
 
 constexpr uid_t k_nobody = 65534;
+constexpr std::int64_t k_far = 4'102'444'800; // 2100-01-01
 
 struct Outcome {
     int status = -1; // exit status, or 1000 + signal
@@ -185,7 +188,7 @@ class Logger {
 struct Sample {
     TempDir dir;
     std::string path;
-    KeyRecord active, revoked, odd_id, odd_type, wrong_blob;
+    KeyRecord active, revoked, odd_id, odd_type, wrong_blob, odd_network, disabled, expired, not_yet, bounded;
     std::string bytes;
 
     Sample() : path(dir / "keyring") {
@@ -198,15 +201,33 @@ struct Sample {
         contents.keys[4].id = "k 4";
         contents.keys[5].type = "ssh-dss";
         contents.keys[6].blob = test::make_blob("ssh-rsa", random);
+        contents.keys[7].from = {"192.0.2.1/24"};
+        contents.keys[8].state = KeyState::disabled;
+        contents.keys[8].revoke_reason = "on leave";
+        contents.keys[9].expires_at = ::time(nullptr);
+        contents.keys[10].not_before = ::time(nullptr) + 3600;
+        contents.keys[11].not_before = ::time(nullptr);
+        contents.keys[11].expires_at = k_far;
+        contents.keys[11].from = {"192.0.2.0/24", "::1"};
         active = contents.keys[0];
         revoked = contents.keys[3];
         odd_id = contents.keys[4];
         odd_type = contents.keys[5];
         wrong_blob = contents.keys[6];
+        odd_network = contents.keys[7];
+        disabled = contents.keys[8];
+        expired = contents.keys[9];
+        not_yet = contents.keys[10];
+        bounded = contents.keys[11];
         CHECK_OK(publish(path, std::move(contents), ::geteuid()));
         bytes = test::read_file(path);
     }
 
+    // All that the program was seen to fail with.
+    static std::set<Status>& seen() {
+        static std::set<Status> statuses;
+        return statuses;
+    }
     // One event of key.refused with the rule of this status, if events can be seen here.
     static void told(const Outcome& got, Status status) {
         if (!logger().works())
@@ -223,6 +244,7 @@ struct Sample {
     static void failed(const Outcome& got, Status status) {
         CHECK_EQ(got.output, "");
         CHECK_EQ(got.status, static_cast<int>(status));
+        seen().insert(status);
         told(got, status);
     }
 
@@ -232,6 +254,16 @@ struct Sample {
                    how);
     }
     void refused(const KeyRecord& key, Status status) const { failed(ask(key.fingerprint), status); }
+    // The same for a rule about this one key: the event names it, and says when or why.
+    void refused_by_name(const KeyRecord& key, Status status, const std::string& detail) const {
+        const Outcome got = ask(key.fingerprint);
+        failed(got, status);
+        for (const std::string& part :
+             {"\"key\":\"" + key.id + "\"", "\"detail\":\"" + detail, std::string("\"remedy\":\""),
+              std::string("\"reason\":\"the key "), std::string("\"generation\":7}")})
+            CHECK_MSG(!logger().works() || got.events.front().find(part) != std::string::npos,
+                      part + " in " + got.events.front());
+    }
 };
 
 void an_active_key_is_one_line() {
@@ -279,7 +311,90 @@ void another_account_is_status_0_and_silence() {
 
 void a_revoked_key_has_its_status() {
     const Sample s;
-    s.refused(s.revoked, Status::revoked);
+    s.refused_by_name(s.revoked, Status::revoked, "lost\"");
+}
+
+void a_disabled_key_has_its_status() {
+    const Sample s;
+    s.refused_by_name(s.disabled, Status::disabled, "on leave\"");
+}
+
+void a_key_after_its_end_has_its_status() {
+    const Sample s;
+    s.refused_by_name(s.expired, Status::expired, "20");
+}
+
+void a_key_before_its_beginning_has_its_status() {
+    const Sample s;
+    s.refused_by_name(s.not_yet, Status::not_yet, "20");
+}
+
+void a_key_within_its_dates_is_one_line_with_its_options() {
+    const Sample s;
+    const Outcome got = s.ask(s.bounded.fingerprint);
+    CHECK_EQ(got.status, 0);
+    CHECK_EQ(got.output, "restrict,from=\"192.0.2.0/24,::1\",expiry-time=\"21000101000000Z\" ssh-ed25519 " +
+                             base64_encode(as_bytes(s.bounded.blob)) + " " + s.bounded.id + "\n");
+    CHECK(got.events.empty());
+}
+
+void a_policy_for_an_older_sshd_leaves_the_end_to_us() {
+    const Sample s;
+    auto random = test::seeded();
+    Contents contents = test::make_contents(2, random, 7);
+    contents.policy.keys_expiry_option = false;
+    contents.keys[0].expires_at = k_far;
+    contents.keys[1].expires_at = ::time(nullptr);
+    const std::vector<KeyRecord> keys = contents.keys;
+    CHECK_OK(publish(s.path, std::move(contents), ::geteuid()));
+    CHECK(s.ask(keys[0].fingerprint).output.starts_with("restrict ssh-ed25519 "));
+    s.refused(keys[1], Status::expired);
+}
+
+// Faults of the keyring are told once a minute for each kind, whoever logs in; refusals of a key always.
+void a_fault_of_the_keyring_is_told_once() {
+    const Sample s;
+    if (!logger().works())
+        return;
+    const TempDir state;
+    const uid_t user = ::geteuid() == 0 ? k_nobody : ::geteuid();
+    CHECK(::chown(state.path().c_str(), user, static_cast<gid_t>(-1)) == 0);
+    const auto events = [&](const KeyRecord& key, Status status) {
+        const Outcome got = run({"--keyring", s.path, "--owner", std::to_string(::geteuid()), "--state",
+                                 state.path(), "pandora", format_fingerprint(key.fingerprint)});
+        CHECK_EQ(got.output, "");
+        CHECK_EQ(got.status, static_cast<int>(status));
+        return got.events;
+    };
+    for (int i = 0; i < 3; ++i) {
+        CHECK_EQ(events(s.revoked, Status::revoked).size(), 1U);
+        CHECK_EQ(events(s.expired, Status::expired).size(), 1U);
+    }
+    CHECK(::chmod(s.path.c_str(), 0664) == 0);
+    CHECK_EQ(events(s.active, Status::writable).size(), 1U);
+    for (int i = 0; i < 3; ++i)
+        CHECK_EQ(events(i == 1 ? s.revoked : s.active, Status::writable).size(), 0U);
+    CHECK(::chmod(s.path.c_str(), 0644) == 0);
+    test::write_file(s.path, std::string_view(s.bytes).substr(0, 500)); // another kind
+    CHECK_EQ(events(s.active, Status::truncated).size(), 1U);
+    CHECK_EQ(events(s.active, Status::truncated).size(), 0U);
+    // A minute later: the time in the file, and how many were not told, are 8 bytes each.
+    const std::string stamp = state / "keyring.writable";
+    std::string bytes = test::read_file(stamp);
+    CHECK_EQ(bytes.size(), 16U);
+    std::int64_t told_at = 0;
+    std::memcpy(&told_at, bytes.data(), sizeof told_at);
+    told_at -= 60;
+    std::memcpy(bytes.data(), &told_at, sizeof told_at);
+    test::write_file(stamp, bytes, 0600);
+    CHECK(::chmod(s.path.c_str(), 0664) == 0);
+    const auto again = events(s.active, Status::writable);
+    CHECK_EQ(again.size(), 1U);
+    CHECK_MSG(again.front().find("\"repeated\":3}") != std::string::npos, again.front());
+    // A directory that is not ours to trust: each is told.
+    CHECK(::chmod(state.path().c_str(), 0777) == 0);
+    CHECK_EQ(events(s.active, Status::writable).size(), 1U);
+    CHECK_EQ(events(s.active, Status::writable).size(), 1U);
 }
 
 void a_key_that_would_spoil_the_line_is_not_printed() {
@@ -287,6 +402,7 @@ void a_key_that_would_spoil_the_line_is_not_printed() {
     s.refused(s.odd_id, Status::unprintable);
     s.refused(s.odd_type, Status::unprintable);
     s.refused(s.wrong_blob, Status::unprintable);
+    s.refused(s.odd_network, Status::unprintable);
 }
 
 void wrong_arguments_have_their_status() {
@@ -302,6 +418,9 @@ void a_fingerprint_that_is_not_sha256_has_its_status() {
     for (const char* fp : {"", "MD5:d4:1d:8c:d9:8f:00:b2:04:e9:80:09:98:ec:f8:42:7e", "%f", "SHA256:AAAA"}) {
         const Outcome got = run({"--keyring", s.path, "pandora", fp});
         Sample::failed(got, Status::fingerprint);
+        for (const std::string part :
+             {"FingerprintHash sha256", std::string_view(fp).starts_with("MD5") ? "MD5" : "not a"})
+            CHECK_MSG(!logger().works() || got.events.front().find(part) != std::string::npos, part);
     }
 }
 
@@ -341,6 +460,16 @@ void a_keyring_that_may_not_be_read_has_its_status() {
     CHECK(::chmod(s.path.c_str(), 0200) == 0);
     s.refused(s.active, Status::system);
     CHECK(::chmod(s.path.c_str(), 0644) == 0);
+}
+
+void a_damaged_keyring_has_its_status() {
+    const Sample s;
+    std::string bytes = s.bytes;
+    bytes[100] = static_cast<char>(bytes[100] ^ 1); // in the header
+    test::write_file(s.path, bytes);
+    s.refused(s.active, Status::damaged);
+    test::write_file(s.path, s.bytes);
+    CHECK_EQ(s.ask(s.active.fingerprint).status, 0);
 }
 
 void a_newer_keyring_has_its_status() {
@@ -384,7 +513,7 @@ void flipped_bits_never_look_like_an_unknown_key() {
 void a_reader_who_left_has_its_status() {
     const Sample s;
     for (const Out out : {Out::closed_pipe, Out::device_full, Out::no_descriptor})
-        CHECK_EQ(s.ask(s.active.fingerprint, {.out = out}).status, static_cast<int>(Status::output));
+        Sample::failed(s.ask(s.active.fingerprint, {.out = out}), Status::output);
 }
 
 // sshd has no deadline of its own: a helper that hangs would hang every login.
@@ -394,6 +523,7 @@ void a_reader_who_does_not_read_meets_the_deadline() {
     const Outcome got = s.ask(s.active.fingerprint, {.out = Out::full_pipe});
     const auto took = std::chrono::steady_clock::now() - start;
     CHECK_EQ(got.status, static_cast<int>(Status::deadline));
+    Sample::seen().insert(Status::deadline);
     CHECK(took >= std::chrono::milliseconds(1'000));
     CHECK(took < std::chrono::milliseconds(4'000));
 }
@@ -419,6 +549,7 @@ void a_lack_of_memory_is_never_an_unknown_key() {
     CHECK(enough);
     CHECK(short_of_memory);
     CHECK(internal);
+    Sample::seen().insert(Status::internal);
 #endif
 }
 
@@ -460,6 +591,19 @@ void the_manual_lists_every_status() {
     CHECK_EQ(rows, authkeys::k_statuses.size());
 }
 
+// The last test: each row of that table was seen above.
+void every_documented_status_was_produced() {
+    for (const authkeys::StatusText& s : authkeys::k_statuses) {
+#ifdef __SANITIZE_ADDRESS__
+        if (s.status == Status::internal)
+            continue; // see above
+#endif
+        if (s.status == Status::privileged && ::geteuid() != 0)
+            continue; // see above
+        CHECK_MSG(Sample::seen().contains(s.status), std::string(s.name));
+    }
+}
+
 } // namespace
 
 int main() {
@@ -469,12 +613,19 @@ int main() {
         GATE_TEST(an_unknown_key_is_status_0_and_silence),
         GATE_TEST(another_account_is_status_0_and_silence),
         GATE_TEST(a_revoked_key_has_its_status),
+        GATE_TEST(a_disabled_key_has_its_status),
+        GATE_TEST(a_key_after_its_end_has_its_status),
+        GATE_TEST(a_key_before_its_beginning_has_its_status),
+        GATE_TEST(a_key_within_its_dates_is_one_line_with_its_options),
+        GATE_TEST(a_policy_for_an_older_sshd_leaves_the_end_to_us),
+        GATE_TEST(a_fault_of_the_keyring_is_told_once),
         GATE_TEST(a_key_that_would_spoil_the_line_is_not_printed),
         GATE_TEST(wrong_arguments_have_their_status),
         GATE_TEST(a_fingerprint_that_is_not_sha256_has_its_status),
         GATE_TEST(root_and_group_0_are_refused),
         GATE_TEST(each_state_of_the_file_has_its_status),
         GATE_TEST(a_keyring_that_may_not_be_read_has_its_status),
+        GATE_TEST(a_damaged_keyring_has_its_status),
         GATE_TEST(a_newer_keyring_has_its_status),
         GATE_TEST(flipped_bits_never_look_like_an_unknown_key),
         GATE_TEST(a_reader_who_left_has_its_status),
@@ -482,6 +633,7 @@ int main() {
         GATE_TEST(a_lack_of_memory_is_never_an_unknown_key),
         GATE_TEST(the_program_needs_the_c_library_only),
         GATE_TEST(the_manual_lists_every_status),
+        GATE_TEST(every_documented_status_was_produced),
     };
     return cmocka_run_group_tests_name("authkeys_program", tests, nullptr, nullptr);
 }

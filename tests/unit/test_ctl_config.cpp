@@ -50,6 +50,7 @@ void every_setting_is_taken() {
     want.drop_recursive = keyring::Recursive::flatten;
     want.keys_min_rsa_bits = 3072;
     want.keys_types = "ed25519,rsa";
+    want.keys_expiry_option = false;
     want.audit_mode = keyring::AuditMode::required;
     want.audit_repeat_window = 60;
     want.spool_mode = 0640;
@@ -102,6 +103,7 @@ unbound_keys = "refuse"
 [keys]
 min_rsa_bits = 3072
 types = ["ed25519", "rsa"]
+expiry_option = false
 [audit]
 mode = "required"
 key_served = true
@@ -184,8 +186,9 @@ void values_out_of_range() {
         bad("quarantine", s);
     for (const char* s : {"default=\"automatic\"", "default=false", "unbound_keys=\"no\""})
         bad("binding", s);
-    for (const char* s : {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]",
-                          "types=[\"dsa\"]", "types=\"rsa\"", "types=[\"ssh-rsa\"]"})
+    for (const char* s :
+         {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]", "types=[\"dsa\"]",
+          "types=\"rsa\"", "types=[\"ssh-rsa\"]", "expiry_option=1", "expiry_option=\"no\""})
         bad("keys", s);
 }
 
@@ -252,7 +255,7 @@ void the_shipped_file_is_the_defaults() {
             text.erase(at + 1, 1);
             ++settings;
         }
-    CHECK_EQ(settings, std::size_t{33});
+    CHECK_EQ(settings, std::size_t{34});
     keyring::Policy want;
     want.binding_default = keyring::Binding::enforce; // what automatic means for a key that is added by hand
     CHECK(ctl::parse_config(text, path) == want);

@@ -73,6 +73,7 @@ void a_policy_round_trips() {
     p.drop_max_file_size = 1;
     p.drop_idle_timeout = UINT32_MAX;
     p.audit_key_served = true;
+    p.keys_expiry_option = false;
     const auto back = decode_policy(encode_policy(p));
     CHECK_OK(back);
     CHECK(*back == p);
