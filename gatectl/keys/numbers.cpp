@@ -1,12 +1,18 @@
-// The numbers of a key whose structure is known to be right, judged by OpenSSL: is the point on its curve, is
-// the modulus one.
+// The numbers of a key whose structure is known to be right. OpenSSL judges where it checks something: is the
+// point on its curve, is the modulus one. The cheap conditions, and those of sshd that OpenSSL does not have,
+// are here, each with its own words.
 #include "gatectl/crypto.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/keys/wire.h"
 #include "gatectl/problem.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
 
 namespace gate::ctl {
@@ -16,14 +22,87 @@ namespace {
 using BnPtr = std::unique_ptr<BIGNUM, Freed<BN_free>>;
 using BuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
 using ParamsPtr = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
+using GroupPtr = std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>>;
+using PointPtr = std::unique_ptr<EC_POINT, Freed<EC_POINT_free>>;
+
+constexpr std::string_view k_fresh = "make a new key, best with `ssh-keygen -t ed25519`";
 
 [[nodiscard]] const unsigned char* raw(std::string_view s) {
     return reinterpret_cast<const unsigned char*>(s.data());
 }
 
-[[nodiscard]] bool is_valid(const char* algorithm, OSSL_PARAM_BLD* builder) {
-    const ParamsPtr params{OSSL_PARAM_BLD_to_param(builder)};
-    const PkeyCtxPtr maker{EVP_PKEY_CTX_new_from_name(crypto_context(), algorithm, nullptr)};
+[[nodiscard]] bool is_odd(std::string_view number) {
+    return (static_cast<unsigned char>(number.back()) & 1) != 0;
+}
+
+// Of a big-endian number, with or without leading zeros.
+[[nodiscard]] std::size_t bits_of(std::string_view number) {
+    const std::size_t zeros = std::min(number.find_first_not_of('\0'), number.size());
+    if (zeros == number.size())
+        return 0;
+    return (number.size() - zeros) * 8 -
+           static_cast<std::size_t>(std::countl_zero(static_cast<unsigned char>(number[zeros])));
+}
+
+// --- ECDSA -------------------------------------------------------------------------------------------
+
+struct Curve {
+    explicit Curve(int nid)
+        : group(EC_GROUP_new_by_curve_name_ex(crypto_context(), nullptr, nid)),
+          point(group ? EC_POINT_new(group.get()) : nullptr) {
+        if (!point)
+            stop(Status::internal, "OpenSSL does not have one of the curves of NIST");
+    }
+    GroupPtr group;
+    PointPtr point; // room for the one that is looked at
+};
+
+[[nodiscard]] const Curve& curve_of(const KeyType& type) {
+    if (type.curve == "nistp256") {
+        static const Curve p256(NID_X9_62_prime256v1);
+        return p256;
+    }
+    if (type.curve == "nistp384") {
+        static const Curve p384(NID_secp384r1);
+        return p384;
+    }
+    static const Curve p521(NID_secp521r1);
+    return p521;
+}
+
+// The point is on the curve, which EC_POINT_oct2point checks, and not at infinity, which has another form;
+// the curves have prime order, so that is all there is. OpenSSH's sshkey_ec_validate_public also refuses
+// coordinates that are small, or as large as the order: no key that was made honestly has one.
+void check_curve_point(const KeyParts& parts) {
+    const Curve& curve = curve_of(*parts.type);
+    if (EC_POINT_oct2point(curve.group.get(), curve.point.get(), raw(parts.point), parts.point.size(),
+                           nullptr) != 1)
+        stop(Status::bad_data, "the key is damaged: its point is not on the curve; copy the .pub file again");
+    const BIGNUM* order = EC_GROUP_get0_order(curve.group.get());
+    const std::size_t half = static_cast<std::size_t>(BN_num_bits(order)) / 2;
+    const std::size_t width = (parts.point.size() - 1) / 2;
+    for (const std::size_t at : {std::size_t{1}, 1 + width}) {
+        const std::string_view coordinate = parts.point.substr(at, width);
+        const BnPtr number{BN_bin2bn(raw(coordinate), static_cast<int>(width), nullptr)};
+        // number >= order - 1
+        const bool large = !number || BN_add_word(number.get(), 1) != 1 || BN_cmp(number.get(), order) >= 0;
+        if (bits_of(coordinate) <= half || large)
+            stop(Status::bad_data, "this key has a point that sshd refuses as contrived: {}", k_fresh);
+    }
+}
+
+// --- RSA ---------------------------------------------------------------------------------------------
+
+// OpenSSL's own checks: an odd modulus of more than one prime, without small factors; an odd exponent.
+[[nodiscard]] bool is_valid_rsa(const KeyParts& parts) {
+    const BnPtr n{BN_bin2bn(raw(parts.modulus), static_cast<int>(parts.modulus.size()), nullptr)};
+    const BnPtr e{BN_bin2bn(raw(parts.exponent), static_cast<int>(parts.exponent.size()), nullptr)};
+    const BuilderPtr builder{OSSL_PARAM_BLD_new()};
+    if (!n || !e || !builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
+        OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1)
+        return false;
+    const ParamsPtr params{OSSL_PARAM_BLD_to_param(builder.get())};
+    const PkeyCtxPtr maker{EVP_PKEY_CTX_new_from_name(crypto_context(), "RSA", nullptr)};
     EVP_PKEY* made = nullptr;
     if (!params || !maker || EVP_PKEY_fromdata_init(maker.get()) != 1 ||
         EVP_PKEY_fromdata(maker.get(), &made, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
@@ -33,46 +112,68 @@ using ParamsPtr = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
     return checker && EVP_PKEY_public_check(checker.get()) == 1;
 }
 
-void check_curve_point(const KeyParts& parts) {
-    const BuilderPtr builder{OSSL_PARAM_BLD_new()};
-    const bool ok = builder &&
-                    OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME,
-                                                    parts.type->group.data(), 0) == 1 &&
-                    OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY,
-                                                     parts.point.data(), parts.point.size()) == 1 &&
-                    is_valid("EC", builder.get());
-    if (!ok)
-        stop(Status::bad_data, "the key is damaged: its point is not on the curve; copy the .pub file again");
-}
-
 void check_rsa(const KeyParts& parts) {
+    constexpr std::size_t k_max_exponent_bits = 64; // what OpenSSL verifies with at moduli over 3072 bits
     const std::size_t bits = rsa_bits(parts);
     if (bits < k_min_rsa_bits)
-        stop(Status::bad_data,
-             "this RSA key has {} bits, {} are the least accepted: make a new key, "
-             "best with `ssh-keygen -t ed25519`",
-             bits, k_min_rsa_bits);
+        stop(Status::bad_data, "this RSA key has {} bits, {} are the least accepted: {}", bits,
+             k_min_rsa_bits, k_fresh);
     if (bits > k_max_rsa_bits)
-        stop(Status::bad_data, "this RSA key has {} bits, OpenSSH takes {} at most: make a new key", bits,
-             k_max_rsa_bits);
-    const BnPtr n{BN_bin2bn(raw(parts.modulus), static_cast<int>(parts.modulus.size()), nullptr)};
-    const BnPtr e{BN_bin2bn(raw(parts.exponent), static_cast<int>(parts.exponent.size()), nullptr)};
-    const BuilderPtr builder{OSSL_PARAM_BLD_new()};
-    constexpr std::size_t k_max_exponent = 8; // bytes: what OpenSSL verifies with at such moduli
-    const bool ok = parts.exponent.size() <= k_max_exponent && n && e && builder &&
-                    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
-                    OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1 &&
-                    is_valid("RSA", builder.get());
-    if (!ok)
+        stop(Status::bad_data, "this RSA key has {} bits, OpenSSH takes {} at most: {}", bits, k_max_rsa_bits,
+             k_fresh);
+    if (!is_odd(parts.modulus))
+        stop(Status::bad_data, "the key is damaged: its RSA modulus is even; copy the .pub file again");
+    if (bits_of(parts.exponent) == 1)
+        stop(Status::bad_data, "this RSA key has the exponent 1, with which everybody can sign: {}", k_fresh);
+    if (!is_odd(parts.exponent))
+        stop(Status::bad_data, "the key is damaged: its RSA exponent is even; copy the .pub file again");
+    if (bits_of(parts.exponent) > k_max_exponent_bits)
+        stop(Status::bad_data, "this RSA key has an exponent of {} bits, OpenSSL takes {} at most: {}",
+             bits_of(parts.exponent), k_max_exponent_bits, k_fresh);
+    if (!is_valid_rsa(parts))
         stop(Status::bad_data,
-             "the key is damaged: its numbers are not those of an RSA key; copy the .pub file again");
+             "the key is damaged: its RSA modulus has a small factor, or is a prime; copy the .pub "
+             "file again");
 }
 
+// --- Ed25519 -----------------------------------------------------------------------------------------
+
+// The points of small order: y as it is encoded, the sign bit cleared, and as y + p where that fits. A
+// signature that fits such a "key" can be made without any private key. Half of all other strings are no
+// points at all: nobody can sign for those, and ssh-keygen and OpenSSL check no more than the length; they
+// are taken.
+using Ed25519 = std::array<std::uint8_t, 32>;
+
+constexpr Ed25519 filled(std::uint8_t first, std::uint8_t middle, std::uint8_t last) {
+    Ed25519 out{};
+    out.fill(middle);
+    out.front() = first;
+    out.back() = last;
+    return out;
+}
+
+constexpr std::array k_small_order = {
+    filled(0x00, 0, 0),       // y = 0, order 4
+    filled(0x01, 0, 0),       // y = 1, order 1
+    filled(0xec, 0xff, 0x7f), // y = -1, order 2
+    filled(0xed, 0xff, 0x7f), // y = p, that is 0
+    filled(0xee, 0xff, 0x7f), // y = p + 1
+    Ed25519{0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+            0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+            0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05}, // order 8
+    Ed25519{0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+            0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+            0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}, // order 8
+};
+
 void check_ed25519(const KeyParts& parts) {
-    const PkeyPtr key{EVP_PKEY_new_raw_public_key_ex(crypto_context(), "ED25519", nullptr, raw(parts.point),
-                                                     parts.point.size())};
-    if (!key)
-        stop(Status::bad_data, "the key is damaged: OpenSSL does not take it; copy the .pub file again");
+    Ed25519 y{};
+    std::copy(parts.point.begin(), parts.point.end(), y.begin());
+    y.back() &= 0x7f;
+    if (std::find(k_small_order.begin(), k_small_order.end(), y) != k_small_order.end())
+        stop(Status::bad_data,
+             "this Ed25519 key is one that everybody can sign for (its point has a small order): {}",
+             k_fresh);
 }
 
 } // namespace

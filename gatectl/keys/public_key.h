@@ -26,11 +26,22 @@ struct PublicKey {
 // The content of a .pub file. Throws Problem (bad_data) with a line that says what is wrong and what to do.
 [[nodiscard]] PublicKey read_public_key(std::string_view text);
 
+// The same of one line without its end, type first: the part of a line of authorized_keys behind the options.
+[[nodiscard]] PublicKey read_key_on_line(std::string_view line);
+
+// Is this the first word of a public key that may be taken?
+[[nodiscard]] bool is_key_type(std::string_view word);
+
+// Throws Problem (bad_data) if the text is a key in another format, or a private one: with the words that
+// help more than "not a public key". Never shows anything of it. (foreign_format.cpp)
+void refuse_foreign_format(std::string_view text);
+
 // The structure of a blob only: type, lengths, nothing behind the end. Cheap; the store's keys pass it again
 // at every publish. Throws Problem (bad_data).
 void check_blob(std::string_view type, std::string_view blob);
 
-// What OpenSSL says of the numbers in a blob that passed check_blob. Throws Problem (bad_data).
+// The numbers in a blob that passed check_blob, judged with OpenSSL where that checks something: is the point
+// on its curve, is the modulus one. Throws Problem (bad_data).
 void check_numbers(std::string_view type, std::string_view blob);
 
 } // namespace gate::ctl

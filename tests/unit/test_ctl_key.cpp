@@ -88,20 +88,73 @@ void refuses_by_form() {
     refused(k_dsa.line, "DSA");
     refused(k_certificate.line, "certificate");
     refused(k_rsa1024.line, "1024 bits");
-    refused("-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n",
-            "this is a private key: keep it secret; give the .pub");
-    refused("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "this is a private key");
-    refused("PuTTY-User-Key-File-3: ssh-ed25519\n", "this is a private key");
-    refused("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "RFC 4716");
-    refused("-----BEGIN PUBLIC KEY-----\nAAAA\n", "PEM");
     refused(line + "\n" + k_ecdsa256.line, "more than one line");
+    refused(line + "\n" + line.substr(20), "join what was broken");
     refused(line + " " + k_ecdsa256.line, "more than one key on the line");
+    refused(line.substr(line.find(' ') + 1), "the type before the key is missing");
+    refused("2048 65537 123456789 old@key", "SSH protocol 1");
     refused("restrict " + line, "options before the key");
     refused("command=\"a b\",no-pty " + line, "options before the key");
     refused(line + std::string(ctl::k_max_line, 'x'), "longer than");
     refused(line + "\rx", "carriage return");
     refused(line + std::string(1, '\0') + "x", "NUL");
     refused(line + "\x1b[2J", "control character");
+}
+
+// Each as its program writes it, or as much of it as people paste.
+void refuses_other_formats_without_showing_them() {
+    const char* private_keys[] = {
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ\n",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n",
+        "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEI\n",
+        "-----BEGIN DSA PRIVATE KEY-----\nMIIBvAIBAAKBgQ\n",
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI\n",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIFHDBOBgkqhkiG9w0BBQ0w\n",
+        "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/56wAAA\n",
+        "SSH PRIVATE KEY FILE FORMAT 1.1\n",
+        "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n",
+        "Public-Lines: 2\nAAAA\nPrivate-Lines: 1\nAAAA\n",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+        "  MIIEpAIBAAKCAQEAsecret",
+        "MIIEvgIBADANBgkqhkiG9w0BAQEFAASC",
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49",
+        "MHcCAQEEIsecret",
+        "MC4CAQAwBQYDK2VwBCIEIsecret",
+    };
+    for (const char* text : private_keys) {
+        refused(text, "this is a private key: keep it secret; give the .pub file");
+        // Behind the right line, before it, and in a comment as well.
+        if (std::string_view(text).find('\n') != std::string_view::npos)
+            refused(std::string(k_ed25519.line) + "\n" + text, "this is a private key");
+    }
+    refused(std::string(k_ed25519.line) + " -----BEGIN RSA PRIVATE KEY----- MIIE", "this is a private key");
+    refused(std::string(k_ed25519.line) + " b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", "this is a private key");
+    refused("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "convert it with `ssh-keygen -i -f FILE`");
+    refused("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n",
+            "convert it with `ssh-keygen -i -m PKCS8 -f FILE`");
+    refused("-----BEGIN RSA PUBLIC KEY-----\nMIIBCgKCAQEA\n",
+            "convert it with `ssh-keygen -i -m PEM -f FILE`");
+    refused("-----BEGIN CERTIFICATE-----\nMIID\n", "X.509");
+    refused("-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "PGP");
+    refused(std::string("\xff\xfes\0s\0h\0", 8), "UTF-16");
+    refused(std::string("\xef\xbb\xbf") + k_ed25519.line, "byte order mark");
+    refused(std::string(k_ed25519.line) + std::string(ctl::k_max_input, '\n') + "x" +
+                std::string(ctl::k_max_input, 'x'),
+            "too long");
+}
+
+// A comment may say what it likes, as long as it is not another key.
+void comments_may_name_types_and_private_keys() {
+    for (const char* comment :
+         {"ssh-rsa", "old ssh-rsa key of web01", "the PRIVATE KEY is on web01", "ssh-dss AAA", "se\xc3\xb1or",
+          "tab\there", "#\"quoted\" from=\"x\"", "MIIEpAIBA is no comment"}) {
+        const auto key = ctl::read_public_key(std::string(k_ed25519.line) + ' ' + comment + " \t");
+        CHECK_EQ(key.comment, std::string("agent@ed25519 ") + comment);
+    }
+    const std::string bare = std::string(k_ed25519.line).substr(0, std::string(k_ed25519.line).rfind(' '));
+    CHECK_EQ(ctl::read_public_key(bare).comment, std::string());
+    CHECK_EQ(ctl::read_public_key(bare + "  \t ").comment, std::string());
+    CHECK_EQ(ctl::read_public_key(bare + " x").comment, std::string("x"));
 }
 
 void refuses_damaged_base64() {
@@ -126,6 +179,58 @@ void refuses_by_structure() {
     std::string compressed = point();
     compressed[0] = '\x02';
     refused(line_of(ec, wire(ec) + wire("nistp256") + wire(compressed)), "uncompressed");
+    const std::string infinity(1, '\0');
+    refused(line_of(ec, wire(ec) + wire("nistp256") + wire(infinity)), "wrong length");
+    refused(line_of(ec, wire(ec) + wire("nistp256") + wire("\x04" + std::string(64, '\0'))),
+            "not on the curve");
+    const std::string sk = "sk-ecdsa-sha2-nistp256@openssh.com";
+    refused(line_of(sk, wire(sk) + wire("nistp256") + wire(off) + wire("ssh:")), "not on the curve");
+}
+
+std::string from_hex(std::string_view hex) {
+    std::string out;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    return out;
+}
+
+// On the curve, but with coordinates that OpenSSH refuses (sshkey_ec_validate_public); made by hand.
+void refuses_contrived_points() {
+    const std::string ec = "ecdsa-sha2-nistp256";
+    const auto with = [&](std::string_view x, std::string_view y) {
+        return line_of(ec, wire(ec) + wire("nistp256") + wire("\x04" + from_hex(x) + from_hex(y)));
+    };
+    refused(with("0000000000000000000000000000000000000000000000000000000000000005",
+                 "459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbcc"),
+            "contrived");
+    refused(with("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632557",
+                 "6ee7e1bbd98b20c2417acaba6c7a3f1ad4d13740e4db7c58408cffdf176ed4de"),
+            "contrived");
+}
+
+// Nobody needs a private key to "sign" for these: all encodings of the eight points of small order.
+void refuses_ed25519_points_of_small_order() {
+    const std::string type = "ssh-ed25519";
+    const std::string sk = "sk-ssh-ed25519@openssh.com";
+    const char* points[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    };
+    for (const char* hex : points) {
+        std::string y = from_hex(hex);
+        for (int sign = 0; sign < 2; ++sign) {
+            refused(line_of(type, wire(type) + wire(y)), "small order");
+            refused(line_of(sk, wire(sk) + wire(y) + wire("ssh:")), "small order");
+            y.back() = static_cast<char>(y.back() ^ '\x80');
+        }
+        y.front() = static_cast<char>(y.front() ^ '\x10'); // the control: another number is taken
+        CHECK_EQ(ctl::read_public_key(line_of(type, wire(type) + wire(y))).type, type);
+    }
 }
 
 void refuses_rsa_numbers() {
@@ -139,10 +244,16 @@ void refuses_rsa_numbers() {
     refused(with(e, modulus.substr(1)), "zero or negative");
     refused(with(e, std::string(1, '\0') + modulus), "leading zeros");
     refused(with("", modulus), "zero or negative");
-    refused(with("\x02", modulus), "not those of an RSA key");
+    refused(with("\x02", modulus), "exponent is even");
+    refused(with("\x01", modulus), "exponent 1");
+    refused(with(e + std::string(6, 'y'), modulus), "an exponent of 65 bits");
+    CHECK_EQ(ctl::read_public_key(with("\x03", modulus)).type, type);
+    CHECK_EQ(ctl::read_public_key(with("\x7f" + std::string(7, 'y'), modulus)).type, type);
     std::string even = modulus;
     even.back() = static_cast<char>(even.back() & ~1);
-    refused(with(e, even), "not those of an RSA key");
+    refused(with(e, even), "modulus is even");
+    // 3 times something, of 2048 bits.
+    refused(with(e, std::string(1, '\0') + std::string(256, '\xff')), "small factor");
     refused(with(e, "\x01" + std::string(2048, 'x')), "16384 at most");
 }
 
@@ -219,8 +330,12 @@ int main() {
         GATE_TEST(takes_security_keys),
         GATE_TEST(line_ends_and_blank_lines_do_no_harm),
         GATE_TEST(refuses_by_form),
+        GATE_TEST(refuses_other_formats_without_showing_them),
+        GATE_TEST(comments_may_name_types_and_private_keys),
         GATE_TEST(refuses_damaged_base64),
         GATE_TEST(refuses_by_structure),
+        GATE_TEST(refuses_contrived_points),
+        GATE_TEST(refuses_ed25519_points_of_small_order),
         GATE_TEST(refuses_rsa_numbers),
         GATE_TEST(a_blob_cut_anywhere_is_refused),
         GATE_TEST(agents_md5_is_that_of_the_name),
