@@ -202,17 +202,17 @@ void read_options(std::string_view& rest, KeyLine& out) {
 
 // Options are there if the line does not begin with a key. Something else that does not is told as such.
 [[nodiscard]] bool begins_with_options(std::string_view line) {
+    if (is_key_type(line.substr(0, line.find(' '))))
+        return false; // most lines
     const std::string_view word = line.substr(0, line.find_first_of(" \t,=\""));
     std::string name(word.substr(0, k_shown));
     std::transform(name.begin(), name.end(), name.begin(), to_lower);
     if (find_option(name) != nullptr)
         return true;
-    if (is_key_type(word))
-        return false;
     const std::string_view behind = line.substr(word.size());
     const std::string_view next = without_leading_blanks(behind);
     return behind.starts_with(',') || behind.starts_with('=') ||
-           is_key_type(next.substr(0, next.find_first_of(k_blank)));
+           (!is_key_type(word) && is_key_type(next.substr(0, next.find_first_of(k_blank))));
 }
 
 } // namespace
