@@ -3,6 +3,7 @@
 #include "gatectl/command_line.h"
 #include "gatectl/operator.h"
 #include "gatectl/problem.h"
+#include "gatectl/terminal.h"
 #include "lib/base/text.h"
 
 #include <cstdio>
@@ -43,6 +44,9 @@ void demand_root(const Context& context) {
     Context& context = line.context;
     context.owner = ::geteuid();
     context.operator_name = operator_name();
+    const Terminal terminal = look_at_terminal(STDOUT_FILENO);
+    context.columns = terminal.columns;
+    context.colour = terminal.colour;
     demand_root(context);
     audit::Transport transport;
     context.audit = &transport;

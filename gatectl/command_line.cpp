@@ -4,18 +4,7 @@ namespace gate::ctl {
 
 namespace {
 
-constexpr const char* k_key_help = "Id, fingerprint, or a unique beginning of either";
 constexpr const char* k_id_help = "Id, or a unique beginning of one";
-
-// One value each: what follows a name is not another name, it may be FILE or KEY.
-void agent_option(CLI::App& command, std::vector<std::string>& agents, const char* help) {
-    command.add_option("--agent", agents, help)->type_name("NAME")->allow_extra_args(false);
-}
-
-void binding_option(CLI::App& command, std::string& binding) {
-    command.add_option("--binding", binding, "enforce, observe or off; without it, the policy's")
-        ->type_name("MODE");
-}
 
 } // namespace
 
@@ -39,58 +28,6 @@ void CommandLine::options() {
 
 void CommandLine::json_flag(CLI::App& one) {
     one.add_flag("--json", json_, "For programs");
-}
-
-void CommandLine::keys_commands() {
-    auto* keys = app.add_subcommand("keys", "Keys of agents");
-    keys->require_subcommand(1);
-
-    auto* add = keys->add_subcommand("add", "Add one public key and publish");
-    add->add_option("FILE", key_file_, "A .pub file; - or nothing: standard input");
-    agent_option(*add, add_.agents,
-                 "Name of an agent that sends with this key, or a pattern with *; may be repeated");
-    binding_option(*add, add_.binding);
-    add->add_option("--note", add_.note, "A remark; without it, the key's comment")->type_name("TEXT");
-    add->add_option("--id", add_.id, "A short name for the key; without it, one is made")->type_name("ID");
-    add->callback([this] {
-        command = [this] {
-            add_.key = read_key_file(key_file_);
-            return add_key(context, add_);
-        };
-    });
-
-    auto* list = keys->add_subcommand("list", "List all keys");
-    json_flag(*list);
-    list->callback([this] { command = [this] { return list_keys(context, json_); }; });
-
-    auto* show = keys->add_subcommand("show", "Show one key and its history");
-    show->add_option("KEY", key_, k_key_help)->required();
-    json_flag(*show);
-    show->callback([this] { command = [this] { return show_key(context, key_, json_); }; });
-
-    bind_commands(*keys);
-    import_command(*keys);
-
-    auto* revoke = keys->add_subcommand("revoke", "Revoke a key for good and publish");
-    revoke->add_option("KEY", key_, k_key_help)->required();
-    revoke->add_option("--reason", reason_, "Why, for the history")->type_name("TEXT")->required();
-    revoke->callback([this] { command = [this] { return revoke_key(context, key_, reason_); }; });
-}
-
-void CommandLine::bind_commands(CLI::App& keys) {
-    auto* bind = keys.add_subcommand("bind", "Give a key more agents, or another binding, and publish");
-    bind->add_option("KEY", bind_.keys, k_key_help);
-    agent_option(*bind, bind_.agents, "Name of an agent, or a pattern with *; may be repeated");
-    binding_option(*bind, bind_.binding);
-    bind->add_flag("--learned", learned_,
-                   "Take the agents that the first packets of keys without agents named");
-    bind->callback([this] {
-        command = [this] { return learned_ ? bind_learned(context, bind_) : bind_key(context, bind_); };
-    });
-
-    auto* learned = keys.add_subcommand("learned", "List keys without agents, and what their packets named");
-    json_flag(*learned);
-    learned->callback([this] { command = [this] { return list_learned(context, json_); }; });
 }
 
 void CommandLine::pause_commands() {

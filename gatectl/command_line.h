@@ -23,8 +23,18 @@ struct CommandLine {
   private:
     void options();
     void keys_commands();
+    void add_command(CLI::App& keys);
+    void set_command(CLI::App& keys);
     void bind_commands(CLI::App& keys);
+    void state_commands(CLI::App& keys);
+    void rotate_command(CLI::App& keys);
+    void look_commands(CLI::App& keys);
+    void list_command(CLI::App& keys);
     void import_command(CLI::App& keys);
+    // For programs; --dry-run: nothing is kept.
+    void change_flags(CLI::App& one);
+    void key_json_flag(CLI::App& one);
+    void limit_options(CLI::App& one, LimitWords& limits, const char* without);
     void publish_commands();
     void pause_commands();
     void quarantine_commands();
@@ -32,6 +42,12 @@ struct CommandLine {
 
     std::string key_file_ = "-";
     AddRequest add_;
+    SetRequest set_;
+    RotateRequest rotate_;
+    ListRequest list_;
+    std::string format_ = "authorized_keys";
+    bool force_ = false;
+    bool csv_ = false;
     BindRequest bind_;
     bool learned_ = false;
     std::string key_;

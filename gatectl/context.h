@@ -28,6 +28,8 @@ struct Context {
     uid_t owner = 0;                    // of the store, the keyring, the pause file: who runs this
     bool json = false;                  // results for programs instead of people
     bool dry_run = false;               // do everything but keep nothing, tell nothing
+    int columns = 0;                    // of the terminal that stdout is; 0: it is none, lines may be long
+    bool colour = false;                // stdout is a terminal that shows colours
     bool prepares = true;               // publish makes what sessions need (prepare.h); root's business
     audit::Transport* audit = nullptr;  // not owned; null: no events
     std::vector<std::string> remarks{}; // for stderr, one line each, printable

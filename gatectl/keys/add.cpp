@@ -1,10 +1,14 @@
-#include "gatectl/keys/accept.h"
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/enter.h"
+#include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/network.h"
 #include "gatectl/keys/outcome.h"
 #include "gatectl/keys/public_key.h"
+#include "gatectl/keys/when.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
+#include "lib/base/clock.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -13,54 +17,58 @@ namespace gate::ctl {
 
 namespace {
 
-// The key is in the store already: fine if it is exactly what was asked for.
-void check_existing(const StoredKey& key, const AddRequest& request, std::vector<std::string> agents) {
-    if (key.revoked())
-        stop(Status::refused,
-             "this key was revoked as {} on {} ({}) and cannot be added again: make a new key pair on the "
-             "agent",
-             key.id, time_text(key.state_at), escape_visible(key.state_reason));
-    std::vector<std::string> mine = key.agents;
-    std::sort(mine.begin(), mine.end());
-    std::sort(agents.begin(), agents.end());
-    if (mine != agents)
-        stop(Status::refused,
-             "this key is already there as {} for {}: give it more agents with `pandora-gate keys bind {} "
-             "--agent NAME`, or make a new key pair for the other agents",
-             key.id, key.agents.empty() ? "no agent" : "agent " + list_agents(key.agents), key.id);
+[[nodiscard]] std::vector<std::string> sorted(std::vector<std::string> list) {
+    std::sort(list.begin(), list.end());
+    return list;
+}
+
+[[noreturn]] void has_another(const StoredKey& key, const char* what, const char* option,
+                              const std::string& wanted) {
+    stop(Status::refused,
+         "this key is already there as {} with {}: change it with `pandora-gate keys set {} {} {}`", key.id,
+         what, key.id, option, wanted);
+}
+
+// `90d` was another date when the key was added: the same words are the same wish.
+[[nodiscard]] bool is_the_time(std::int64_t time, const char* option, const std::string& words,
+                               const StoredKey& key, std::int64_t now) {
+    return time == parse_when(option, words, now) || time == parse_when(option, words, key.added_at);
+}
+
+void check_terms(const StoredKey& key, const StoredKey& asked, const AddRequest& request, std::int64_t now) {
     if (!request.binding.empty() && request.binding != key.binding)
-        stop(
-            Status::refused,
-            "this key is already there as {} with another binding: change it with `pandora-gate keys bind {} "
-            "--binding {}`",
-            key.id, key.id, request.binding);
+        has_another(key, "another binding", "--binding", request.binding);
+    if (!request.expires.empty() && !is_the_time(key.expires_at, "--expires", request.expires, key, now))
+        has_another(key, key.expires_at == 0 ? "no expiry" : "another expiry", "--expires",
+                    escape_visible(request.expires));
+    if (!request.not_before.empty() &&
+        !is_the_time(key.not_before, "--not-before", request.not_before, key, now))
+        has_another(key, "another beginning", "--not-before", escape_visible(request.not_before));
+    if (!request.from.empty() && sorted(asked.from) != sorted(key.from))
+        has_another(key, key.from.empty() ? "no networks" : "other networks", "--from",
+                    join(asked.from, ' '));
+    if (apply_limits(request.limits, key.limits) != key.limits)
+        has_another(key, "other limits", "--quota-files|--quota-bytes|--max-file-size", "...");
+    if (!request.approver.empty() && request.approver != key.approver)
+        has_another(key, "another approver", "--approver", "...");
+    if (!request.note.empty() && request.note != key.note)
+        has_another(key, "another note", "--note", "...");
+}
+
+// The key is in the store already: fine if it is exactly what was asked for.
+void check_existing(const StoredKey& key, const StoredKey& asked, const AddRequest& request,
+                    std::int64_t now) {
+    refuse_revoked(key);
+    if (sorted(key.agents) != sorted(asked.agents))
+        stop(Status::refused,
+             "this key is already there as {0} for {1}: give it more agents with `pandora-gate keys bind {0} "
+             "--agent NAME`, other ones with `keys set {0} --agent NAME`, or make a new key pair for the "
+             "other "
+             "agents",
+             key.id, key.agents.empty() ? "no agent" : "agent " + list_agents(key.agents));
     if (!request.id.empty() && request.id != key.id)
         stop(Status::refused, "this key is already there under the id {}: an id does not change", key.id);
-}
-
-[[nodiscard]] std::string choose_id(Store& store, const StoredKey& key, const PublicKey& parsed,
-                                    const std::string& wanted) {
-    if (!wanted.empty()) {
-        if (store.find_id(wanted))
-            stop(Status::refused, "the id {} is another key's: choose one with --id", wanted);
-        return wanted;
-    }
-    constexpr std::size_t k_most = 2 * std::tuple_size_v<keyring::Fingerprint>;
-    for (std::size_t digits = 6; digits < k_most; digits += 2)
-        if (std::string id =
-                propose_id(key.agents.empty() ? "" : key.agents.front(), parsed.fingerprint, digits);
-            is_key_id(id) && !store.find_id(id))
-            return id;
-    stop(Status::refused, "no id made from the agent's name is free: choose one with --id");
-}
-
-void check_policy(const keyring::Policy& policy, const StoredKey& key, const PublicKey& parsed) {
-    if (const std::string wrong = wrong_with_policy(policy, parsed.type, parsed.blob); !wrong.empty())
-        stop(Status::bad_data, "{}: make a new key, or change gate.toml", wrong);
-    if (key.agents.empty() && policy.binding_unbound_keys == keyring::Unbound::refuse)
-        stop(Status::usage,
-             "say whose key this is: --agent NAME (a key without agents may send nothing here: "
-             "binding.unbound_keys is \"refuse\")");
+    check_terms(key, asked, request, now);
 }
 
 [[nodiscard]] std::string for_whom(const keyring::Policy& policy, const StoredKey& key) {
@@ -71,41 +79,72 @@ void check_policy(const keyring::Policy& policy, const StoredKey& key, const Pub
                : "any agent";
 }
 
+[[nodiscard]] std::string terms_words(const StoredKey& key) {
+    std::string out;
+    if (!key.from.empty())
+        out += ", from " + join(key.from, ' ');
+    if (key.not_before != 0)
+        out += ", valid from " + time_text(key.not_before);
+    if (key.expires_at != 0)
+        out += ", expires " + time_text(key.expires_at);
+    return out;
+}
+
+// The request, judged without the store.
+[[nodiscard]] StoredKey read_request(const Context& context, const AddRequest& request,
+                                     const PublicKey& parsed, std::int64_t now) {
+    StoredKey key;
+    take_over(key, parsed);
+    key.agents = check_agents(request.agents);
+    key.note = request.note.empty() ? parsed.comment.substr(0, k_max_note) : request.note;
+    key.approver = request.approver.empty() ? context.operator_name : request.approver;
+    key.binding = request.binding;
+    if (!request.not_before.empty())
+        key.not_before = parse_when("--not-before", request.not_before, now);
+    if (!request.expires.empty())
+        key.expires_at = parse_when("--expires", request.expires, now);
+    check_validity(key.not_before, key.expires_at);
+    key.from = check_networks(request.from);
+    key.limits = apply_limits(request.limits, {});
+    return key;
+}
+
+[[nodiscard]] std::string there_words(const StoredKey& key, std::int64_t now) {
+    const std::string state = standing_word(key, now);
+    return fmt::format("{} {} is already there{}, nothing changed\n", key.id, key.fingerprint,
+                       state == "active" ? "" : " (" + state + ")");
+}
+
 } // namespace
 
 std::string add_key(Context& context, const AddRequest& request) {
-    StoredKey key;
-    key.agents = check_agents(request.agents);
+    const std::int64_t now = wall_clock_us() / 1'000'000;
     check_text("note", request.note);
+    check_text("approver", request.approver);
     check_binding_word(request.binding);
     if (!request.id.empty())
         check_key_id(request.id);
     const PublicKey parsed = read_public_key(request.key);
-    key.fingerprint = keyring::format_fingerprint(parsed.fingerprint);
-    key.type = parsed.type;
-    key.blob = base64_encode(as_bytes(parsed.blob));
-    key.note = request.note.empty() ? parsed.comment.substr(0, k_max_note) : request.note;
-    key.added_by = context.operator_name;
-    key.approver = context.operator_name;
-    key.binding = request.binding;
+    StoredKey key = read_request(context, request, parsed, now);
     const keyring::Policy policy = policy_in_force(context);
 
     Outcome outcome{.action = "add", .keys = {}, .as_was = {}, .text = {}, .published = {}};
     outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
-        if (auto existing = store.find_fingerprint(key.fingerprint)) {
-            check_existing(*existing, request, key.agents);
-            outcome.text =
-                fmt::format("{} {} is already there, nothing changed\n", existing->id, existing->fingerprint);
-            outcome.as_was.push_back(std::move(*existing));
+        auto there = store.find_fingerprint(key.fingerprint);
+        if (there && !there->removed()) {
+            check_existing(*there, key, request, now);
+            outcome.text = there_words(*there, now);
+            outcome.as_was.push_back(std::move(*there));
             return false;
         }
+        if (!request.expires.empty())
+            key.expires_at = parse_expiry(request.expires, now);
         check_policy(policy, key, parsed);
-        key.id = choose_id(store, key, parsed, request.id);
-        const Note note = note_of(context, "add", key.note);
-        key.added_at = note.at;
-        store.insert(key, note);
-        outcome.text = fmt::format("added {} {} ({}) for {}\n", key.id, key.fingerprint, key.type,
-                                   for_whom(policy, key));
+        check_limits(policy, key.limits);
+        enter(store, key, parsed, request.id, there, note_of(context, "add", key.note));
+        outcome.text = fmt::format("added {} {} ({}) for {}{}{}\n", key.id, key.fingerprint, key.type,
+                                   for_whom(policy, key), terms_words(key),
+                                   there ? "; it was removed on " + time_text(there->removed_at) : "");
         outcome.keys.push_back(key);
         return true;
     });

@@ -6,11 +6,6 @@ namespace gate::ctl {
 
 namespace {
 
-// null for 0.
-[[nodiscard]] Json time_json(std::int64_t seconds) {
-    return seconds == 0 ? Json() : Json(time_text(seconds));
-}
-
 // null for "the policy's".
 [[nodiscard]] Json limit_json(std::uint64_t limit) {
     return limit == 0 ? Json() : Json(limit);
@@ -76,6 +71,12 @@ Json to_json(const StoredKey& key, std::int64_t now) {
     return out;
 }
 
+Json to_json(const StoredKey& key, std::int64_t now, std::int64_t last_use) {
+    Json out = to_json(key, now);
+    out["last_use"] = time_json(last_use);
+    return out;
+}
+
 Json to_json(const std::vector<HistoryEntry>& history) {
     Json out = Json::array();
     for (const HistoryEntry& h : history)
@@ -86,6 +87,40 @@ Json to_json(const std::vector<HistoryEntry>& history) {
                        {"before", parsed(h.before)},
                        {"after", parsed(h.after)}});
     return out;
+}
+
+std::string from_latin1(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto u = static_cast<unsigned char>(text[i]);
+        if (u < 0x80) {
+            out += text[i];
+        } else if ((u == 0xc2 || u == 0xc3) && i + 1 < text.size()) {
+            const auto low = static_cast<unsigned char>(text[++i]);
+            out += static_cast<char>(((u & 3U) << 6) | (low & 0x3fU));
+        }
+    }
+    return out;
+}
+
+Json time_json(std::int64_t seconds) {
+    return seconds == 0 ? Json() : Json(time_text(seconds));
+}
+
+void JsonArray::add(const Json& item) {
+    text_ += text_.empty() ? "[\n  " : ",\n  ";
+    for (const char c : item.dump(2, ' ', true)) { // a line break inside a text is \n there
+        text_ += c;
+        if (c == '\n')
+            text_ += "  ";
+    }
+}
+
+std::string JsonArray::text() && {
+    if (text_.empty())
+        return "[]\n";
+    text_ += "\n]\n";
+    return std::move(text_);
 }
 
 std::string dump(const Json& json) {

@@ -44,11 +44,11 @@ std::string finish(Context& context, const Outcome& outcome) {
     }
     if (context.json)
         return to_text(context, outcome);
+    if (context.dry_run)
+        return "dry run: nothing was changed; without --dry-run it would say\n" + outcome.text;
     std::string out = outcome.text;
     if (published.happened)
         out += describe(published) + '\n';
-    if (context.dry_run)
-        out += "dry run: nothing was changed\n";
     return out;
 }
 

@@ -11,8 +11,30 @@
 
 namespace gate::ctl {
 
+namespace {
+
+// A key that was removed answers to its whole id and its whole fingerprint only; and then nobody else does.
+[[nodiscard]] std::optional<StoredKey> find_removed(Store& store, const std::string& name) {
+    for (auto exact : {store.find_id(name), store.find_fingerprint(name)})
+        if (exact && exact->removed())
+            return exact;
+    return std::nullopt;
+}
+
+} // namespace
+
+StoredKey select_also_removed(Store& store, const std::string& name) {
+    if (auto removed = find_removed(store, name))
+        return std::move(*removed);
+    return select_key(store, name);
+}
+
 StoredKey select_key(Store& store, const std::string& name) {
     constexpr std::size_t k_named = 3; // of several matches, in the message
+    // "web" that is gone is not "web01", which only begins so.
+    if (const auto removed = find_removed(store, name))
+        stop(Status::refused, "the key {} was removed on {} by {}: there is only its history", removed->id,
+             time_text(removed->removed_at), escape_visible(removed->removed_by));
     auto found = store.find_named(name, k_named + 1);
     if (found.empty())
         stop(Status::refused, "there is no key \"{}\": see `pandora-gate keys list`", escape_visible(name));
@@ -48,9 +70,13 @@ std::string read_key_file(const std::string& file) {
     return *text;
 }
 
-std::vector<StoredKey> load_keys(Context& context) {
+bool has_store(const Context& context) {
     demand_not_lost(context.store, context.keyring);
-    if (!store_exists(context.store, context.owner))
+    return store_exists(context.store, context.owner);
+}
+
+std::vector<StoredKey> load_keys(Context& context) {
+    if (!has_store(context))
         return {};
     Store store(context.store, context.owner, context.store_patience);
     const Store::Transaction transaction(store, Store::Transaction::Kind::read);

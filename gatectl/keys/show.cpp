@@ -1,104 +1,120 @@
-// `keys list` and `keys show`: for people as text, for programs as JSON.
+// `keys show` and `keys history`: all that is known of one key.
 #include "gatectl/crypto.h"
+#include "gatectl/keys/changes.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/json.h"
+#include "gatectl/keys/last_use.h"
+#include "gatectl/keys/words.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
 
-#include <algorithm>
-
 namespace gate::ctl {
 
 namespace {
+
+constexpr std::size_t k_shown = 400; // of a note or reason, in bytes: all of it
+
+struct Known {
+    StoredKey key;
+    std::vector<HistoryEntry> history;
+};
+
+[[nodiscard]] Known look_up(const Context& context, const std::string& name) {
+    if (!has_store(context))
+        stop(Status::refused, "there is no key \"{}\": there are no keys yet", escape_visible(name));
+    Store store(context.store, context.owner, context.store_patience);
+    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
+    StoredKey key = select_also_removed(store, name);
+    auto history = store.history(key);
+    return {std::move(key), std::move(history)};
+}
 
 [[nodiscard]] bool is_pattern(const std::string& name) {
     return name.find('*') != std::string::npos;
 }
 
-// What stands for the agents of a key that has none.
-[[nodiscard]] const char* unbound_words(const keyring::Policy& policy) {
-    switch (policy.binding_unbound_keys) {
-    case keyring::Unbound::learn:
-        return "(learning)";
-    case keyring::Unbound::allow:
-        return "(any)";
-    case keyring::Unbound::refuse:
-        break;
-    }
-    return "(none: it may not send)";
+void append(std::string& out, std::string_view name, std::string_view value) {
+    out += fmt::format("{:<12} {}\n", name, value);
 }
 
-[[nodiscard]] std::string agents_cell(const StoredKey& key, const char* unbound) {
+void append_state(std::string& out, const StoredKey& key, std::int64_t now) {
+    std::string state = standing_word(key, now);
+    if (key.removed())
+        state += fmt::format(" on {} by {}{}", time_text(key.removed_at), escape_visible(key.removed_by),
+                             key.revoked() ? "; revoked before" : "");
+    else if (key.state_at != 0 && key.state != keyring::KeyState::active)
+        state += fmt::format(" on {} by {}: {}", time_text(key.state_at), escape_visible(key.state_by),
+                             escape_visible(key.state_reason, k_shown));
+    append(out, "state", state);
+}
+
+void append_agents(std::string& out, const StoredKey& key, const char* unbound) {
+    for (const std::string& agent : key.agents)
+        append(out, "agent",
+               is_pattern(agent) ? escape_visible(agent) + "  (pattern)"
+                                 : fmt::format("{}  (md5 {})", escape_visible(agent), md5_hex(agent)));
     if (key.agents.empty())
-        return key.revoked() ? "-" : unbound;
-    std::string out = escape_visible(key.agents.front());
-    if (key.agents.size() > 1)
-        out += fmt::format(" (+{})", key.agents.size() - 1);
-    return out;
+        append(out, "agent", agents_cell(key, unbound));
+    append(out, "binding", key.binding.empty() ? "default" : key.binding);
+}
+
+void append_terms(std::string& out, const StoredKey& key) {
+    if (key.not_before != 0)
+        append(out, "not before", time_text(key.not_before));
+    append(out, "expires", key.expires_at == 0 ? "never" : time_text(key.expires_at));
+    append(out, "from", key.from.empty() ? "anywhere" : join(key.from, ' '));
+    if (key.limits.quota_files != 0)
+        append(out, "quota files", std::to_string(key.limits.quota_files));
+    if (key.limits.quota_bytes != 0)
+        append(out, "quota bytes", std::to_string(key.limits.quota_bytes));
+    if (key.limits.max_file_size != 0)
+        append(out, "max file", std::to_string(key.limits.max_file_size));
+}
+
+[[nodiscard]] std::string history_line(const HistoryEntry& h) {
+    return fmt::format("{}  {} by {}{}{}\n", time_text(h.at), h.action, escape_visible(h.operator_name),
+                       h.detail.empty() ? "" : ": ", escape_visible(h.detail, k_shown));
 }
 
 } // namespace
 
-std::string list_keys(Context& context, bool json) {
-    const auto keys = load_keys(context);
-    const std::int64_t now = wall_clock_us() / 1'000'000;
-    if (json) {
-        Json out = Json::array();
-        for (const StoredKey& key : keys)
-            out.push_back(to_json(key, now));
-        return dump(out);
-    }
-    if (keys.empty()) {
-        context.remarks.emplace_back("there are no keys yet: add one with `pandora-gate keys add`");
-        return {};
-    }
-    std::size_t width = 2;
-    for (const StoredKey& key : keys)
-        width = std::max(width, key.id.size());
-    const keyring::Policy policy = policy_in_force(context);
-    std::string out = fmt::format("{:<{}}  {:<7}  {:<7}  {:<50}  {}\n", "ID", width, "STATE", "BINDING",
-                                  "FINGERPRINT", "AGENT");
-    for (const StoredKey& key : keys)
-        out += fmt::format("{:<{}}  {:<7}  {:<7}  {:<50}  {}\n", key.id, width, standing_word(key, now),
-                           key.binding.empty() ? "default" : key.binding, key.fingerprint,
-                           agents_cell(key, unbound_words(policy)));
-    return out;
-}
-
 std::string show_key(Context& context, const std::string& name, bool json) {
-    demand_not_lost(context.store, context.keyring);
-    if (!store_exists(context.store, context.owner))
-        stop(Status::refused, "there is no key \"{}\": there are no keys yet", escape_visible(name));
-    Store store(context.store, context.owner, context.store_patience);
-    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
-    const StoredKey key = select_key(store, name);
-    const auto history = store.history(key);
+    const auto [key, history] = look_up(context, name);
     const std::int64_t now = wall_clock_us() / 1'000'000;
+    const std::int64_t used = LastUses(memory_directory(context), LastUses::Asked::one).of(key.fingerprint);
     if (json) {
-        Json out = to_json(key, now);
+        Json out = to_json(key, now, used);
         out["public_key"] = key.type + ' ' + key.blob;
         out["history"] = to_json(history);
         return dump(out);
     }
-    std::string out = fmt::format("id           {}\nstate        {}\ntype         {}\nfingerprint  {}\n",
-                                  key.id, standing_word(key, now), key.type, key.fingerprint);
-    for (const std::string& agent : key.agents)
-        out += is_pattern(agent)
-                   ? fmt::format("agent        {}  (pattern)\n", escape_visible(agent))
-                   : fmt::format("agent        {}  (md5 {})\n", escape_visible(agent), md5_hex(agent));
-    if (key.agents.empty())
-        out += fmt::format("agent        {}\n", agents_cell(key, unbound_words(policy_in_force(context))));
-    out += fmt::format("binding      {}\n", key.binding.empty() ? "default" : key.binding);
+    std::string out;
+    append(out, "id", key.id);
+    append_state(out, key, now);
+    append(out, "type", key.type);
+    append(out, "fingerprint", key.fingerprint);
+    append_agents(out, key, unbound_words(policy_in_force(context)));
+    append_terms(out, key);
+    append(out, "last use", used == 0 ? "never" : time_text(used));
+    append(out, "approver", escape_visible(key.approver, k_shown));
     if (!key.note.empty())
-        out += fmt::format("note         {}\n", escape_visible(key.note, 400));
-    out += fmt::format("public key   {} {}\n", key.type, key.blob);
+        append(out, "note", escape_visible(key.note, k_shown));
+    append(out, "public key", key.type + ' ' + key.blob);
     for (const HistoryEntry& h : history)
-        out += fmt::format("history      {}  {} by {}{}{}\n", time_text(h.at), h.action,
-                           escape_visible(h.operator_name), h.detail.empty() ? "" : ": ",
-                           escape_visible(h.detail, 400));
+        out += "history      " + history_line(h);
+    return out;
+}
+
+std::string history_of_key(Context& context, const std::string& name) {
+    const auto [key, history] = look_up(context, name);
+    if (context.json)
+        return dump({{"id", key.id}, {"fingerprint", key.fingerprint}, {"history", to_json(history)}});
+    std::string out;
+    for (const HistoryEntry& h : history)
+        out += history_line(h) + change_lines({h.before, h.after}, "    ");
     return out;
 }
 

@@ -67,6 +67,12 @@ class Store {
     enum class Columns : std::uint8_t { login, all };
     void each(Columns columns, const std::function<void(StoredKey&)>& visit);
     [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
+    // All columns, and the keys that were removed too.
+    void each_also_removed(const std::function<void(StoredKey&)>& visit);
+    // What was done after a time, oldest first, with the numbers of the first and last key that it was done
+    // to.
+    using Past = std::function<void(std::int64_t first, std::int64_t last, const HistoryEntry& entry)>;
+    void each_change_after(std::int64_t at, const Past& visit);
 
     // Every key, removed ones included, in no order.
     struct Name {

@@ -1,0 +1,261 @@
+// doc/json.md and what the commands print have the same fields, of the same types; and the command line takes
+// --json, and --dry-run where something changes, for all of them.
+#include "tests/unit/support.h"
+#include "tests/unit/test_ctl_keys.h"
+#include "tests/unit/test_ctl_place.h"
+
+#include "gatectl/command_line.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <pwd.h>
+#include <set>
+
+using namespace gate;
+using namespace gate::test;
+using Json = nlohmann::json;
+
+namespace {
+
+using Fields = std::map<std::string, std::string>; // field -> type
+
+// heading -> its table.
+std::map<std::string, Fields> read_page() {
+    std::map<std::string, Fields> out;
+    std::string text = read_file("doc/json.md");
+    std::string heading;
+    while (!text.empty()) {
+        const std::string line = text.substr(0, text.find('\n'));
+        text.erase(0, line.size() + 1);
+        if (line.starts_with("## "))
+            heading = line.substr(3);
+        if (heading.empty() || !line.starts_with("| `"))
+            continue;
+        const std::size_t end = line.find("` | ");
+        const std::size_t type = end + 4;
+        out[heading][line.substr(3, end - 3)] = line.substr(type, line.find(" | ", type) - type);
+    }
+    return out;
+}
+
+class Page {
+  public:
+    // All that was printed of this kind is checked against the page.
+    void see(const std::string& kind, const Json& object) {
+        CHECK_MSG(page_.contains(kind), "no section " + kind);
+        CHECK_MSG(object.is_object(), kind + " is no object: " + object.dump());
+        for (const auto& [field, value] : object.items()) {
+            CHECK_MSG(page_[kind].contains(field), kind + " does not name " + field);
+            check(kind + '.' + field, page_[kind][field], value);
+            seen_[kind].insert(field);
+        }
+    }
+    void see_all(const std::string& kind, const Json& array) {
+        CHECK(array.is_array());
+        for (const Json& item : array)
+            see(kind, item);
+    }
+    void nothing_is_left() const {
+        for (const auto& [kind, fields] : page_)
+            for (const auto& [field, type] : fields) {
+                const auto seen = seen_.find(kind);
+                CHECK_MSG(seen != seen_.end() && seen->second.contains(field),
+                          "nothing printed " + kind + '.' + field);
+            }
+    }
+
+  private:
+    void check(const std::string& where, std::string type, const Json& value) {
+        constexpr std::string_view k_or_null = " or null";
+        if (type.ends_with(k_or_null)) {
+            if (value.is_null())
+                return;
+            type.resize(type.size() - k_or_null.size());
+        }
+        const std::string wrong = where + " is no " + type + ": " + value.dump();
+        if (type.starts_with("array of ")) {
+            CHECK_MSG(value.is_array(), wrong);
+            for (const Json& item : value)
+                check(where, type.substr(9, type.size() - 10), item); // without the plural
+            return;
+        }
+        const std::map<std::string, std::string> objects = {
+            {"agent", "An agent"}, {"history entrie", "A history entry"},
+            {"value", "Values"},   {"values", "Values"},
+            {"key", "A key"},      {"publication", "A publication"}};
+        if (const auto object = objects.find(type); object != objects.end())
+            return see(object->second, value);
+        if (type == "time")
+            CHECK_MSG(value.is_string() && value.get<std::string>().size() == 20 &&
+                          value.get<std::string>().ends_with('Z'),
+                      wrong);
+        else if (type == "string")
+            CHECK_MSG(value.is_string(), wrong);
+        else if (type == "number")
+            CHECK_MSG(value.is_number_unsigned(), wrong);
+        else if (type == "boolean")
+            CHECK_MSG(value.is_boolean(), wrong);
+        else
+            CHECK_MSG(false, where + " has the unknown type " + type);
+    }
+
+    std::map<std::string, Fields> page_ = read_page();
+    std::map<std::string, std::set<std::string>> seen_;
+};
+
+// The real command line, from words to text.
+class Cli {
+  public:
+    explicit Cli(Place& place) : place_(place) {}
+
+    std::string text(std::vector<std::string> words) {
+        ctl::CommandLine line;
+        std::vector<const char*> argv = {"pandora-gate"};
+        for (const std::string& word : words)
+            argv.push_back(word.c_str());
+        line.context = place_.context;
+        line.app.parse(static_cast<int>(argv.size()), argv.data());
+        return line.command();
+    }
+    Json json(std::vector<std::string> words) {
+        words.emplace_back("--json");
+        return Json::parse(text(std::move(words)));
+    }
+
+  private:
+    Place& place_;
+};
+
+Result<spool::Learned> one_packet(const std::string&, uid_t) {
+    return spool::Learned{.packets = 1, .names = {"x", "", ""}};
+}
+
+struct JsonPlace : Place {
+    Cli cli{*this};
+    JsonPlace() {
+        // Of an account that is there, whoever runs this.
+        write_file(context.config, fmt::format("[account]\nuser = \"{}\"\n", "daemon"));
+        context.read_learned = one_packet;
+        write_file(dir / "a.pub", k_ed25519.line);
+        write_file(dir / "b.pub", k_rsa2048.line);
+        write_file(dir / "c.pub", k_ecdsa256.line);
+        write_file(dir / "d.pub", k_ecdsa384.line);
+    }
+};
+
+void every_field_is_documented_and_every_documented_field_comes() {
+    JsonPlace p;
+    Page page;
+    const auto change = [&](std::vector<std::string> words) {
+        page.see("A result", p.cli.json(std::move(words)));
+    };
+    change({"keys", "add", p.dir / "a.pub", "--agent", "web01", "--id", "web", "--dry-run"});
+    change({"keys",
+            "add",
+            p.dir / "a.pub",
+            "--agent",
+            "web01",
+            "--agent",
+            "w*",
+            "--id",
+            "web",
+            "--expires",
+            "90d",
+            "--not-before",
+            "1d",
+            "--from",
+            "10.0.0.0/8",
+            "--from",
+            "::1",
+            "--quota-files",
+            "5",
+            "--quota-bytes",
+            "64MB",
+            "--max-file-size",
+            "1MB",
+            "--approver",
+            "ann",
+            "--note",
+            "x"});
+    change({"keys", "add", p.dir / "a.pub", "--agent", "web01", "--agent", "w*"});
+    change({"keys", "add", p.dir / "c.pub", "--id", "unbound"});
+    change({"keys", "add", p.dir / "d.pub", "--id", "unbound2", "--binding", "observe"});
+    page.see_all("A learner", p.cli.json({"keys", "learned"}));
+    change({"keys", "set", "web", "--no-expires", "--no-not-before", "--no-from", "--binding", "off"});
+    change({"keys", "set", "web", "--from", "127.0.0.1", "--note", ""});
+    change({"keys", "bind", "web", "--agent", "db"});
+    change({"keys", "disable", "web", "--reason", "x"});
+    change({"keys", "enable", "web"});
+    change({"keys", "rotate", "db", p.dir / "b.pub", "--overlap", "1d", "--id", "next"});
+    change({"keys", "revoke", "web", "--reason", "x"});
+    page.see_all("A key", p.cli.json({"keys", "list"}));
+    page.see("A key", p.cli.json({"keys", "show", "web"}));
+    change({"keys", "remove", "web", "--reason", "x"});
+    page.see_all("A key", p.cli.json({"keys", "list", "--state", "removed"}));
+    page.see_all("A key", p.cli.json({"keys", "list", "--at", "2099-01-01", "--expiring-within", "30d"}));
+    page.see_all("A key", p.cli.json({"keys", "review", "--csv"}));
+    for (const char* format : {"json", "revoked", "authorized_keys"})
+        page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
+    page.see("A key's history", p.cli.json({"keys", "history", "web"}));
+    page.nothing_is_left();
+}
+
+void every_changing_command_has_a_dry_run() {
+    JsonPlace p;
+    static_cast<void>(p.add(k_ed25519, {"web01"}, "web"));
+    const auto before = p.stored();
+    const std::vector<std::vector<std::string>> commands = {
+        {"keys", "add", p.dir / "b.pub"},
+        {"keys", "set", "web", "--note", "y"},
+        {"keys", "bind", "web", "--agent", "z"},
+        {"keys", "disable", "web", "--reason", "x"},
+        {"keys", "revoke", "web", "--reason", "x"},
+        {"keys", "remove", "web", "--reason", "x", "--force"},
+        {"keys", "rotate", "web01", p.dir / "b.pub"},
+    };
+    for (auto words : commands) {
+        words.emplace_back("--dry-run");
+        CHECK(contains(p.cli.text(words), "dry run: nothing was changed"));
+        CHECK(p.stored() == before);
+    }
+}
+
+// "" takes a note away, "-" is standard input, one value follows a repeatable option.
+void words_of_the_command_line() {
+    JsonPlace p;
+    static_cast<void>(
+        p.cli.text({"keys", "add", "--agent", "web01", "--from", "::1", p.dir / "a.pub", "--id", "web"}));
+    CHECK(p.stored()[0].from == std::vector<std::string>{"::1"});
+    static_cast<void>(
+        p.cli.text({"keys", "set", "--agent", "x", "--from", "10.0.0.0/8", "web", "--note", ""}));
+    CHECK(p.stored()[0].note.empty());
+    CHECK(p.stored()[0].agents == std::vector<std::string>{"x"});
+    static_cast<void>(p.cli.text({"keys", "set", "web", "--no-agents", "--no-from"}));
+    CHECK(p.stored()[0].agents.empty() && p.stored()[0].from.empty());
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"keys", "set", "web", "--no-from", "--from", "::1"},
+          {"keys", "set", "web", "--expires", "1d", "--no-expires"},
+          {"keys", "disable", "web"},
+          {"keys", "remove", "web"},
+          {"keys", "rotate", "web01"},
+          {"keys", "list", "--dry-run"}}) {
+        bool refused = false;
+        try {
+            static_cast<void>(p.cli.text(words));
+        } catch (const CLI::ParseError&) {
+            refused = true;
+        }
+        CHECK_MSG(refused, words[1]);
+    }
+}
+
+} // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        GATE_TEST(every_field_is_documented_and_every_documented_field_comes),
+        GATE_TEST(every_changing_command_has_a_dry_run),
+        GATE_TEST(words_of_the_command_line),
+    };
+    return cmocka_run_group_tests_name("ctl_json_doc", tests, nullptr, nullptr);
+}
