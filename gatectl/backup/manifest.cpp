@@ -87,6 +87,8 @@ void check_members(const Manifest& manifest, const std::string& shown) {
         if (member.size > cap_of(*kind) || member.size > left)
             wrong(shown, fmt::format("has \"{}\" larger than it can be", name));
         left -= member.size;
+        if (member.mtime_ns < 0)
+            wrong(shown, fmt::format("has a time of \"{}\" that is none", name));
         if (!is_hex(member.sha256, 64))
             wrong(shown, fmt::format("has no SHA-256 of \"{}\"", name));
     }

@@ -577,6 +577,7 @@ void archives_that_do_not_hold_to_their_list() {
                                                           {"\"size\":", "\"size\":99999999999999"},
                                                           {"\"members\":[", "\"members\":[{},"},
                                                           {"\"sha256\":\"", "\"sha256\":\"x"},
+                                                          {"\"mtime_ns\":0", "\"mtime_ns\":-1"},
                                                           {"{", "["}}) {
         entries = with_manifest(good);
         std::string& text = entries[0].bytes;
