@@ -14,6 +14,7 @@ CommandLine::CommandLine() {
     publish_commands();
     pause_commands();
     quarantine_commands();
+    backup_commands();
     app.require_subcommand(1);
 }
 

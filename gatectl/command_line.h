@@ -1,6 +1,7 @@
 // What may be asked, and how it is spelled: CLI11's objects, and where they put what they read.
 #pragma once
 
+#include "gatectl/backup/commands.h"
 #include "gatectl/context.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/import.h"
@@ -38,6 +39,7 @@ struct CommandLine {
     void publish_commands();
     void pause_commands();
     void quarantine_commands();
+    void backup_commands();
     void json_flag(CLI::App& one);
 
     std::string key_file_ = "-";
@@ -62,6 +64,8 @@ struct CommandLine {
     ShowRequest show_;
     ReleaseRequest release_;
     PurgeRequest purge_;
+    BackupRequest backup_;
+    RestoreRequest restore_;
     bool json_ = false;
 };
 

@@ -16,6 +16,7 @@ namespace gate::ctl {
 
 inline constexpr const char* k_default_store = GATE_STATEDIR "/store/store.db";
 inline constexpr const char* k_default_config = GATE_SYSCONFDIR "/gate.toml";
+inline constexpr const char* k_default_host_keys = "/etc/ssh";
 // Another administrator's change takes milliseconds; a publish of a very large store some seconds.
 inline constexpr int k_store_patience = 10; // seconds
 
@@ -40,6 +41,7 @@ struct Context {
             progress(what, done, total);
     }
     int exit_status = 0; // of a command that did its work and has something to say by it
+    std::string host_key_directory = k_default_host_keys; // for `backup` and `restore`
     // How the memory of a key is read; a test has its own.
     Result<spool::Learned> (*read_learned)(const std::string& file, uid_t owner) = spool::read_learned;
 };

@@ -18,33 +18,38 @@ void collect(void* context, const keyring::KeyRecord& record) {
     static_cast<Records*>(context)->push_back(record);
 }
 
-// Takes one revocation over. What the store knows of the key stays as it is but for that.
-void adopt(const Context& context, Store& store, const std::optional<StoredKey>& known,
-           const keyring::KeyRecord& record) {
+} // namespace
+
+bool adopt_revocation(const Context& context, Store& store, StoredKey theirs, const char* where) {
+    const auto known = store.find_fingerprint(theirs.fingerprint);
+    if (known && known->revoked())
+        return false;
     const Note note{wall_clock_us() / 1'000'000, context.operator_name, "adopt",
-                    "revocation found in the published keyring"};
-    StoredKey key = known ? *known : to_stored(record);
+                    std::string("revocation found in ") + where};
+    StoredKey key = known ? *known : theirs;
     key.state = keyring::KeyState::revoked;
-    key.state_at = record.revoked_at != 0 ? record.revoked_at : note.at;
-    key.state_by = context.operator_name;
-    key.state_reason = record.revoke_reason;
+    key.state_at = theirs.state_at != 0 ? theirs.state_at : note.at;
+    key.state_by = theirs.state_by.empty() ? context.operator_name : theirs.state_by;
+    key.state_reason = theirs.state_reason;
     if (known) {
         store.update(*known, key, note);
-        return;
+        return true;
     }
     std::erase_if(key.agents, [](const std::string& name) { return wrong_with_agent(name) != nullptr; });
+    const auto fingerprint = keyring::parse_fingerprint(key.fingerprint).value_or(keyring::Fingerprint{});
     const std::string stem = key.id;
     if (!is_key_id(key.id))
-        key.id = propose_id(key.id, record.fingerprint, 6);
-    for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * record.fingerprint.size(); ++digits)
-        key.id = propose_id(stem, record.fingerprint, digits);
-    key.added_at = key.state_at;
-    key.added_by = context.operator_name;
-    key.approver = context.operator_name;
+        key.id = propose_id(key.id, fingerprint, 6);
+    for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * fingerprint.size(); ++digits)
+        key.id = propose_id(stem, fingerprint, digits);
+    if (key.added_at == 0) { // a keyring does not say
+        key.added_at = key.state_at;
+        key.added_by = context.operator_name;
+        key.approver = context.operator_name;
+    }
     store.insert(key, note);
+    return true;
 }
-
-} // namespace
 
 bool reconcile(Context& context, Store& store, const Present& present) {
     if (present.state != Present::State::good || present.generation <= store.published().generation)
@@ -61,11 +66,10 @@ bool reconcile(Context& context, Store& store, const Present& present) {
     std::size_t dropped = 0;
     std::string example;
     for (const keyring::KeyRecord& record : records) {
-        const auto mine = store.find_fingerprint(keyring::format_fingerprint(record.fingerprint));
-        if (record.state == keyring::KeyState::revoked && (!mine || !mine->revoked())) {
-            adopt(context, store, mine, record);
-            ++adopted;
-        } else if (record.state != keyring::KeyState::revoked && !mine) {
+        if (record.state == keyring::KeyState::revoked) {
+            if (adopt_revocation(context, store, to_stored(record), "the published keyring"))
+                ++adopted;
+        } else if (!store.find_fingerprint(keyring::format_fingerprint(record.fingerprint))) {
             example = record.id;
             ++dropped;
         }

@@ -13,4 +13,8 @@ namespace gate::ctl {
 // did, and which active keys the next publish drops, in context.remarks.
 bool reconcile(Context& context, Store& store, const Present& present);
 
+// Takes one revocation over, which was found in `where`: what the store knows of the key stays as it is but
+// for that. False: the store has it revoked already.
+bool adopt_revocation(const Context& context, Store& store, StoredKey theirs, const char* where);
+
 } // namespace gate::ctl

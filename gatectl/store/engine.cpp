@@ -43,15 +43,23 @@ void copy_to(soci::session& sql, const std::string& path) {
     sql << "VACUUM INTO :path", soci::use(path);
 }
 
+std::string damage(soci::session& sql) {
+    std::string first;
+    sql << "PRAGMA integrity_check(1)", soci::into(first);
+    return first == "ok" ? std::string() : first;
+}
+
 void translate(const std::string& path, const soci::soci_error& error) {
     const std::string file = escape_visible(path);
     const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
     switch (sqlite != nullptr ? sqlite->result() & 0xff : 0) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        stop(Status::unavailable,
-             "the store {} is locked by another program: try again; logins go on with the published keyring",
-             file);
+        throw Locked(
+            Status::unavailable,
+            fmt::format("the store {} is locked by another program: try again; logins go on with the "
+                        "published keyring",
+                        file));
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         stop(Status::unavailable,

@@ -8,6 +8,8 @@
 #undef SOCI_HAVE_BOOST
 #include <soci/soci.h>
 
+#include "gatectl/problem.h"
+
 #include <memory>
 #include <string>
 
@@ -21,6 +23,14 @@ void begin_write(soci::session& sql);
 [[nodiscard]] bool has_tables(soci::session& sql);
 [[nodiscard]] bool has_table(soci::session& sql, const std::string& name);
 void copy_to(soci::session& sql, const std::string& path);
+// Reads all of it; what is wrong with it, or nothing.
+[[nodiscard]] std::string damage(soci::session& sql);
+
+// Another program has it locked, so that nothing is known of its state.
+class Locked : public Problem {
+  public:
+    using Problem::Problem;
+};
 
 // The engine's words in ours. Throws Problem.
 [[noreturn]] void translate(const std::string& path, const soci::soci_error& error);

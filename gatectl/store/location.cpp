@@ -66,12 +66,17 @@ void check_file(int fd, const std::string& path, uid_t owner) {
 
 } // namespace
 
-std::string prepare_store(const std::string& path, uid_t owner) {
+std::string prepare_store_directory(const std::string& path, uid_t owner) {
     std::string file = absolute(path);
     const std::string directory = parent_of(file);
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
         failed("cannot make the store's directory", directory, errno);
     check_directory(directory, owner);
+    return file;
+}
+
+std::string prepare_store(const std::string& path, uid_t owner) {
+    std::string file = prepare_store_directory(path, owner);
     const Fd fd{
         ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600)};
     if (!fd.valid())

@@ -10,6 +10,9 @@ namespace gate::ctl {
 // Returns the absolute path. Throws Problem.
 [[nodiscard]] std::string prepare_store(const std::string& path, uid_t owner);
 
+// The same without the file: for who puts one there.
+[[nodiscard]] std::string prepare_store_directory(const std::string& path, uid_t owner);
+
 // For commands that only look: false if there is no store yet. Throws Problem if it cannot be trusted or
 // reached.
 [[nodiscard]] bool store_exists(const std::string& path, uid_t owner);

@@ -204,6 +204,14 @@ void Store::each(Columns columns, const std::function<void(StoredKey&)>& visit) 
     });
 }
 
+void Store::each_revoked(const std::function<void(StoredKey&)>& visit) {
+    guarded(path_, [&] {
+        KeyCursor cursor(*sql_, Columns::all, "WHERE state = 'revoked' ORDER BY number");
+        while (StoredKey* key = cursor.next())
+            visit(*key);
+    });
+}
+
 std::vector<StoredKey> Store::keys() {
     std::vector<StoredKey> out;
     each(Columns::all, [&out](StoredKey& key) { out.push_back(std::move(key)); });
@@ -284,6 +292,14 @@ std::vector<HistoryEntry> Store::history(const StoredKey& key) {
 
 void Store::copy_to(const std::string& path) {
     guarded(path_, [&] { engine::copy_to(*sql_, path); });
+}
+
+void Store::check() {
+    guarded(path_, [&] {
+        if (const std::string found = engine::damage(*sql_); !found.empty())
+            stop(Status::unavailable, "the store {} is damaged: {}", escape_visible(path_),
+                 escape_visible(found));
+    });
 }
 
 // --- many at once

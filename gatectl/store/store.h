@@ -51,7 +51,7 @@ class Store {
     [[nodiscard]] Publication published();
     void set_published(const Publication& publication);
 
-    // Keys that were removed are found by these two only.
+    // Keys that were removed are found by these three and by each_revoked() only.
     [[nodiscard]] std::optional<StoredKey> find_fingerprint(const std::string& fingerprint);
     [[nodiscard]] std::optional<StoredKey> find_id(const std::string& id);
     [[nodiscard]] std::optional<StoredKey> find_number(std::int64_t number);
@@ -66,6 +66,8 @@ class Store {
     // to move from. `login`: only what the keyring needs is filled in.
     enum class Columns : std::uint8_t { login, all };
     void each(Columns columns, const std::function<void(StoredKey&)>& visit);
+    // The revoked ones, removed or not.
+    void each_revoked(const std::function<void(StoredKey&)>& visit);
     [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
     // All columns, and the keys that were removed too.
     void each_also_removed(const std::function<void(StoredKey&)>& visit);
@@ -115,6 +117,9 @@ class Store {
 
     // A consistent copy of the whole, whatever others do meanwhile. The file must not exist.
     void copy_to(const std::string& path);
+
+    // Reads all of it; throws Problem (unavailable) if the engine finds it damaged.
+    void check();
 
     [[nodiscard]] const std::string& path() const { return path_; }
 

@@ -36,6 +36,8 @@ enum class Event : std::uint8_t {
     quarantine_purged,
     deliveries_paused, // pandora-gate pause, resume
     deliveries_resumed,
+    backup_made, // pandora-gate backup, restore
+    backup_restored,
 };
 
 [[nodiscard]] constexpr std::string_view code(Event event) {
@@ -96,6 +98,10 @@ enum class Event : std::uint8_t {
         return "deliveries.paused";
     case Event::deliveries_resumed:
         return "deliveries.resumed";
+    case Event::backup_made:
+        return "backup.made";
+    case Event::backup_restored:
+        return "backup.restored";
     }
     return "unknown";
 }
