@@ -428,8 +428,6 @@ void a_damaged_store_is_replaced_and_the_words_for_it_are_true() {
     static_cast<void>(m.backup("b"));
     static_cast<void>(ctl::revoke_key(m.context, "a", "stolen"));
     write_file(m.context.store, "this is not a store, but it is long enough to look at", 0600);
-    // What the engine has left beside it is not the new one's.
-    write_file(m.context.store + "-journal", "not a journal", 0600);
     refused(ctl::Status::unavailable, "pandora-gate restore FILE",
             [&] { static_cast<void>(ctl::publish_command(m.context)); });
     static_cast<void>(m.restore(m.dir / "b"));
@@ -438,7 +436,19 @@ void a_damaged_store_is_replaced_and_the_words_for_it_are_true() {
     CHECK(m.find(k_rsa2048)->state == keyring::KeyState::active);
     CHECK(contains(ctl::publish_command(m.context), "1 key active, 1 revoked"));
     CHECK(contains(read_file(m.context.store + ".before-restore"), "this is not a store"));
+}
+
+// Of a store that is gone: the engine would play it into the one that is put in its place.
+void a_journal_that_was_left_is_moved_away() {
+    Machine m;
+    static_cast<void>(m.add(k_ed25519, {"a"}));
+    static_cast<void>(m.backup("b"));
+    CHECK_EQ(::unlink(m.context.store.c_str()), 0);
+    write_file(m.context.store + "-journal", "of the old one", 0600);
+    static_cast<void>(m.restore(m.dir / "b"));
+    CHECK_EQ(read_file(m.context.store + ".before-restore-journal"), std::string("of the old one"));
     CHECK(::access((m.context.store + "-journal").c_str(), F_OK) != 0);
+    CHECK_EQ(m.stored().size(), std::size_t{1});
 }
 
 void a_locked_store_is_left_alone() {
@@ -771,6 +781,7 @@ int main() {
         GATE_TEST(the_old_store_is_kept),
         GATE_TEST(a_restore_that_was_interrupted_is_finished),
         GATE_TEST(a_damaged_store_is_replaced_and_the_words_for_it_are_true),
+        GATE_TEST(a_journal_that_was_left_is_moved_away),
         GATE_TEST(a_locked_store_is_left_alone),
         GATE_TEST(a_writer_that_waited_does_not_lose_its_change_silently),
         GATE_TEST(a_dry_run_changes_nothing),
