@@ -21,6 +21,7 @@ SOURCES = ("lib", "pam_pandora", "authkeys_cmd", "forcecmd", "gatectl", "conf", 
            "CHANGELOG.md", "README.md", "SECURITY.md")
 PAM_FILE = pathlib.Path("/etc/pam.d/gate-test")
 STATE = pathlib.Path("/var/lib/pandora-gate")
+TOLD = pathlib.Path("/run/pandora-gate/authkeys")
 PACKET = pathlib.Path("/var/spool/pandora/data_in/waiting.1.data")
 
 
@@ -108,6 +109,7 @@ def inside(directory):
             if line != "/.":
                 files[line] = [name, oct(stat.S_IMODE(info.st_mode)), info.st_uid, info.st_gid, stat.S_ISDIR(info.st_mode)]
     out["files"] = files
+    out["told"] = [f"{p.stat().st_mode:o} {p.owner()}" for p in (TOLD.parent, TOLD) if p.is_dir()]
     out["program version"] = run("pandora-gate", "--version")
     out["module"] = modules()
     out["module exports"] = run("nm", "-D", "--defined-only", *modules())
@@ -212,6 +214,10 @@ def test_installing_changes_nothing_but_its_own_files_and_one_user(seen):
     own |= {f"/usr{name}" for name in seen["files"] if name.startswith("/lib")}
     other = {name: how for name, how in seen["install changes"].items() if name not in own | accounts}
     assert other == {}
+
+
+def test_the_helper_has_its_directory_without_a_boot(seen):
+    assert seen["told"] == ["40755 root", "40700 _pandora-gate"]
 
 
 def test_the_only_new_account_is_the_helpers(seen):
