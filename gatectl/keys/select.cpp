@@ -1,7 +1,6 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
-#include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
@@ -68,14 +67,6 @@ std::string read_key_file(const std::string& file) {
         stop(text.error().sys_errno == EISDIR ? Status::no_input : Status::io, "{}: {}", escape_visible(file),
              describe(text.error()));
     return *text;
-}
-
-std::vector<StoredKey> load_keys(Context& context) {
-    if (!store_exists(context.store, context.owner))
-        return {};
-    Store store(context.store, context.owner, context.store_patience);
-    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
-    return store.keys();
 }
 
 std::string list_agents(const std::vector<std::string>& agents) {
