@@ -103,9 +103,6 @@ struct BindRequest {
 // False if there is none yet. Throws Problem if it is gone although there is a keyring.
 [[nodiscard]] bool has_store(const Context& context);
 
-// All keys of the store; none if there is no store.
-[[nodiscard]] std::vector<StoredKey> load_keys(Context& context);
-
 // Inside a change: the agents that the key does not have yet, and its binding unless `binding` is empty.
 // False if it had all that. Throws Problem (refused) for a revoked key. `key` becomes what it is then.
 [[nodiscard]] bool bind_in_store(const Context& context, Store& store, StoredKey& key,

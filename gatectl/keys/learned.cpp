@@ -7,6 +7,7 @@
 #include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
+#include "gatectl/store/location.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -48,6 +49,25 @@ struct Proposal {
     return out;
 }
 
+// The keys that learn, by id. Of a million keys few are without agents.
+[[nodiscard]] std::vector<StoredKey> unbound_keys(Store& store) {
+    std::vector<StoredKey> out;
+    store.each(Store::Columns::all, [&out](StoredKey& key) {
+        if (!key.revoked() && key.agents.empty())
+            out.push_back(std::move(key));
+    });
+    std::sort(out.begin(), out.end(), [](const StoredKey& a, const StoredKey& b) { return a.id < b.id; });
+    return out;
+}
+
+[[nodiscard]] std::vector<StoredKey> load_unbound_keys(const Context& context) {
+    if (!has_store(context))
+        return {};
+    Store store(context.store, context.owner, context.store_patience);
+    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
+    return unbound_keys(store);
+}
+
 [[nodiscard]] std::vector<Proposal> read_proposals(const Context& context,
                                                    const std::vector<StoredKey>& keys) {
     const std::string name = policy_in_force(context).account_user;
@@ -55,8 +75,7 @@ struct Proposal {
     const std::string directory = memory_directory(context);
     std::vector<Proposal> out;
     for (const StoredKey& key : keys)
-        if (!key.revoked() && key.agents.empty())
-            out.push_back(read_proposal(context, key, directory, account));
+        out.push_back(read_proposal(context, key, directory, account));
     return out;
 }
 
@@ -72,7 +91,7 @@ struct Proposal {
 // Those of the keys that propose and are meant. A key that was named and does not propose is a mistake.
 [[nodiscard]] std::vector<Proposal> wanted(const Context& context, Store& store,
                                            const std::vector<std::string>& named) {
-    std::vector<Proposal> all = read_proposals(context, store.keys());
+    std::vector<Proposal> all = read_proposals(context, unbound_keys(store));
     if (named.empty()) {
         std::erase_if(all, [](const Proposal& p) { return !p.why_not.empty(); });
         return all;
@@ -119,7 +138,7 @@ std::string bind_learned(Context& context, const BindRequest& request) {
 }
 
 std::string list_learned(Context& context, bool json) {
-    const auto proposals = read_proposals(context, load_keys(context));
+    const auto proposals = read_proposals(context, load_unbound_keys(context));
     if (json) {
         Json out = Json::array();
         for (const Proposal& p : proposals) {

@@ -1,7 +1,6 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
-#include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
@@ -73,14 +72,6 @@ std::string read_key_file(const std::string& file) {
 bool has_store(const Context& context) {
     demand_not_lost(context.store, context.keyring);
     return store_exists(context.store, context.owner);
-}
-
-std::vector<StoredKey> load_keys(Context& context) {
-    if (!has_store(context))
-        return {};
-    Store store(context.store, context.owner, context.store_patience);
-    const Store::Transaction transaction(store, Store::Transaction::Kind::read);
-    return store.keys();
 }
 
 std::string list_agents(const std::vector<std::string>& agents) {

@@ -157,11 +157,11 @@ def on_terminal(*argv, columns, **env):
 def test_tables_fit_the_terminal_and_pipes_get_everything(world, life):
     world.gate("keys", "disable", life.add("wide", "--id", "a-key-with-quite-a-long-id-of-its-own").key_id, "--reason", "x")
     command = ("/usr/sbin/pandora-gate", "keys", "list", "--wide", "--agent", "life")
-    narrow = on_terminal(*command, columns=60, TERM="dumb")
-    assert max(map(len, narrow.splitlines())) <= 60 and "..." in narrow and "\x1b" not in narrow
+    narrow = on_terminal(*command, columns=80, TERM="dumb")
+    assert max(map(len, narrow.splitlines())) <= 80 and "..." in narrow and "\x1b" not in narrow
     assert "\x1b[33m" in on_terminal(*command, columns=200, TERM="xterm")
     assert "\x1b" not in on_terminal(*command, columns=200, TERM="xterm", NO_COLOR="1")
-    piped = world.gate("keys", "list", "--wide", "--agent", "life", env={**os.environ, "COLUMNS": "60", "TERM": "xterm"}).stdout
+    piped = world.gate("keys", "list", "--wide", "--agent", "life", env={**os.environ, "COLUMNS": "80", "TERM": "xterm"}).stdout
     assert "a-key-with-quite-a-long-id-of-its-own" in piped and "\x1b" not in piped and max(map(len, piped.splitlines())) > 100
 
 
