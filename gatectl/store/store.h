@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gatectl/store/key.h"
+#include "gatectl/store/login_row.h"
 
 #include <functional>
 #include <memory>
@@ -62,11 +63,10 @@ class Store {
     [[nodiscard]] std::uint64_t count_named(const std::string& beginning);
     [[nodiscard]] std::uint64_t count(); // removed ones included
 
-    // All keys that are not removed, in the order in which they were added. What the callback gets is its own
-    // to move from. `login`: only what the keyring needs is filled in.
-    enum class Columns : std::uint8_t { login, all };
-    void each(Columns columns, const std::function<void(StoredKey&)>& visit);
-    [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
+    // All keys that are not removed, for the keyring, in the order in which they were added: each is written
+    // to where room() says, then filled() is called.
+    void each_login(const std::function<LoginRow&()>& room, const std::function<void()>& filled);
+    [[nodiscard]] std::vector<StoredKey> keys(); // those that are not removed, in the order of their ids
 
     // Every key, removed ones included, in no order.
     struct Name {
