@@ -3,6 +3,7 @@
 #include "gatectl/command_line.h"
 #include "gatectl/operator.h"
 #include "gatectl/problem.h"
+#include "gatectl/progress.h"
 #include "gatectl/terminal.h"
 #include "lib/base/text.h"
 
@@ -50,15 +51,22 @@ void demand_root(const Context& context) {
     demand_root(context);
     audit::Transport transport;
     context.audit = &transport;
+    ProgressBar bar;
+    if (::isatty(STDERR_FILENO) == 1)
+        context.progress = [&bar](const char* what, std::uint64_t done, std::uint64_t total) {
+            bar.show(what, done, total);
+        };
     const auto say_remarks = [&context] {
         for (const std::string& remark : context.remarks)
             complain(remark);
     };
     try {
         const std::string text = line.command();
+        bar.clear();
         say_remarks();
         print(text);
     } catch (...) {
+        bar.clear();
         context.remarks.resize(0); // the reason of the failure is the one line
         throw;
     }

@@ -1,5 +1,5 @@
-// One thread fills batches, another empties them. Two batches go round, so that neither side gets far ahead
-// and nothing is allocated anew.
+// One thread fills batches, another empties them. A few batches go round, so that neither side waits for a
+// short delay of the other, neither gets far ahead, and nothing is allocated anew.
 #pragma once
 
 #include <array>
@@ -26,14 +26,19 @@ class Handover {
     Handover(const Handover&) = delete;
     Handover& operator=(const Handover&) = delete;
 
+    // An item, new or used before, to be filled in; put() passes it on.
+    [[nodiscard]] T& room() {
+        Batch& batch = batches_[filling_];
+        return batch.items[batch.used];
+    }
+    void put() {
+        if (++batches_[filling_].used == k_batch)
+            pass_on();
+    }
     // The item is exchanged for one that was used before.
     void put(T& item) {
-        Batch& batch = batches_[filling_];
-        if (batch.used == batch.items.size())
-            batch.items.emplace_back();
-        std::swap(batch.items[batch.used], item);
-        if (++batch.used == k_batch)
-            pass_on();
+        std::swap(room(), item);
+        put();
     }
     // Waits until all is done.
     void finish() {
@@ -46,18 +51,18 @@ class Handover {
 
   private:
     struct Batch {
-        std::vector<T> items;
+        std::vector<T> items = std::vector<T>(k_batch);
         std::size_t used = 0;
     };
 
     void pass_on() {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return !full_; });
+        ++full_;
+        filling_ = (filling_ + 1) % k_batches;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return full_ < k_batches; });
         if (failure_)
             std::rethrow_exception(std::exchange(failure_, nullptr));
-        full_ = true;
-        filling_ = 1 - filling_;
-        changed_.notify_all();
     }
 
     void stop() {
@@ -74,10 +79,10 @@ class Handover {
     void run() {
         std::unique_lock lock(mutex_);
         for (;;) {
-            changed_.wait(lock, [this] { return full_ || done_; });
-            if (!full_)
+            changed_.wait(lock, [this] { return full_ != 0 || done_; });
+            if (full_ == 0)
                 return;
-            Batch& batch = batches_[1 - filling_];
+            Batch& batch = batches_[working_];
             lock.unlock();
             std::exception_ptr failure;
             try {
@@ -91,15 +96,18 @@ class Handover {
             lock.lock();
             if (failure)
                 failure_ = failure;
-            full_ = false;
+            --full_;
+            working_ = (working_ + 1) % k_batches;
             changed_.notify_all();
         }
     }
 
     std::function<void(T&)> work_;
-    std::array<Batch, 2> batches_{};
-    std::size_t filling_ = 0; // the filler's; the other one is the worker's while full_
-    bool full_ = false;       // the other batch waits to be worked on, or is
+    static constexpr std::size_t k_batches = 4;
+    std::array<Batch, k_batches> batches_{};
+    std::size_t filling_ = 0; // the filler's own
+    std::size_t working_ = 0; // the worker's own
+    std::size_t full_ = 0;    // batches that wait to be worked on, or are
     bool done_ = false;
     bool broken_ = false; // the worker's own
     std::exception_ptr failure_{};

@@ -54,7 +54,7 @@ void collect(void* context, const keyring::KeyRecord& record) {
 // What logins see change, against the keyring that is published now.
 void remark_on_changes(Context& context, Store& restored, const Found& now) {
     Found then;
-    restored.each(Store::Columns::login, [&then](StoredKey& key) {
+    restored.each([&then](StoredKey& key) {
         if (key.state == keyring::KeyState::active)
             then.active.emplace_back(
                 keyring::parse_fingerprint(key.fingerprint).value_or(keyring::Fingerprint{}), key.id);

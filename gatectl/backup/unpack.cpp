@@ -87,7 +87,7 @@ void check_store(const Context& context, const std::string& path) {
     Store store(path, context.owner, 0);
     const Store::Transaction transaction(store, Store::Transaction::Kind::read);
     store.check();
-    store.each(Store::Columns::all, [](StoredKey& key) { static_cast<void>(compile(key)); });
+    store.each([](StoredKey& key) { static_cast<void>(compile(key)); });
 }
 
 [[nodiscard]] std::string without(std::string text, const std::string& part, std::string_view name) {

@@ -23,7 +23,7 @@ void each_key(Context& context, bool also_removed, const std::function<void(Stor
     if (also_removed)
         store.each_also_removed(visit);
     else
-        store.each(Store::Columns::all, visit);
+        store.each(visit);
 }
 
 // expiry-time of sshd(8) in UTC.

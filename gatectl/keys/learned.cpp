@@ -52,7 +52,7 @@ struct Proposal {
 // The keys that learn, by id. Of a million keys few are without agents.
 [[nodiscard]] std::vector<StoredKey> unbound_keys(Store& store) {
     std::vector<StoredKey> out;
-    store.each(Store::Columns::all, [&out](StoredKey& key) {
+    store.each([&out](StoredKey& key) {
         if (!key.revoked() && key.agents.empty())
             out.push_back(std::move(key));
     });

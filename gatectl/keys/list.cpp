@@ -111,7 +111,7 @@ std::uint64_t each_wanted(Context& context, const ListRequest& request, const Fi
     if (rewind || std::find(request.states.begin(), request.states.end(), "removed") != request.states.end())
         store.each_also_removed(look);
     else
-        store.each(Store::Columns::all, look);
+        store.each(look);
     return store.count();
 }
 

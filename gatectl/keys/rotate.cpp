@@ -28,7 +28,7 @@ namespace {
 // The active keys that have the agent by its very name.
 [[nodiscard]] std::vector<StoredKey> active_of(Store& store, const std::string& agent, std::int64_t now) {
     std::vector<StoredKey> out;
-    store.each(Store::Columns::all, [&](StoredKey& key) {
+    store.each([&](StoredKey& key) {
         if (has_agent(key, agent) && is_active(key, now))
             out.push_back(std::move(key));
     });

@@ -1,6 +1,7 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
+#include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"

@@ -64,8 +64,9 @@ void add_all(const Context& context, Store& store, Build& build, const Changes& 
     const std::uint64_t total = store.count();
     build.builder.expect(total);
     // Reading the store and building are about the same amount of work.
-    Handover<StoredKey> hand_over([&build, &over](StoredKey& key) {
-        const keyring::KeyRecord record = compile(key);
+    keyring::KeyRecord record; // its room is kept from key to key
+    Handover<LoginRow> hand_over([&build, &over, &record](const LoginRow& row) {
+        compile(row, record);
         if (!over.empty() && over.contains(record.fingerprint))
             return;
         add_one(record, build);
@@ -76,14 +77,15 @@ void add_all(const Context& context, Store& store, Build& build, const Changes& 
         }
     });
     std::uint64_t done = 0;
-    store.each(Store::Columns::login, [&](StoredKey& key) {
-        hand_over.put(key);
-        context.show_progress("publishing", ++done, total);
-    });
+    store.each_login([&hand_over]() -> LoginRow& { return hand_over.room(); },
+                     [&] {
+                         hand_over.put();
+                         context.show_progress("publishing", ++done, total);
+                     });
     hand_over.finish();
-    for (const auto& [fingerprint, record] : over)
-        if (record)
-            add_one(*record, build);
+    for (const auto& [fingerprint, other] : over)
+        if (other)
+            add_one(*other, build);
 }
 
 Changes touched_keys(Store& store) {

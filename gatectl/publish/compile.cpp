@@ -1,9 +1,9 @@
 #include "gatectl/publish/compile.h"
 
-#include "gatectl/crypto.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
+#include "lib/base/md5.h"
 #include "lib/base/sha256.h"
 #include "lib/base/text.h"
 
@@ -26,49 +26,59 @@ constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
 
 } // namespace
 
-keyring::KeyRecord compile(const StoredKey& key) {
-    const auto damaged = [&key](const char* what) {
+void compile(const LoginRow& row, keyring::KeyRecord& record) {
+    const std::string_view id = row.text(LoginRow::id);
+    const auto damaged = [id](const char* what) {
         stop(Status::bad_data, "the key {} in the store is damaged: {}; restore the store from a backup",
-             escape_visible(key.id), what);
+             escape_visible(id), what);
     };
-    keyring::KeyRecord record;
-    if (!is_key_id(key.id))
+    if (!is_key_id(id))
         damaged("its id is not one");
-    const auto blob = base64_decode(key.blob);
-    if (!blob)
+    record.id = id;
+    record.type = row.text(LoginRow::type);
+    if (!base64_decode(row.text(LoginRow::blob), record.blob))
         damaged("its base64 is wrong");
     try {
-        check_blob(key.type, *blob);
+        check_blob(record.type, record.blob);
     } catch (const Problem& problem) {
         damaged(problem.what());
     }
-    record.fingerprint = sha256(as_bytes(*blob));
-    if (keyring::format_fingerprint(record.fingerprint) != key.fingerprint)
+    record.fingerprint = sha256(as_bytes(record.blob));
+    if (!keyring::is_fingerprint(record.fingerprint, row.text(LoginRow::fingerprint)))
         damaged("its fingerprint is another key's");
-    record.id = key.id;
-    record.state = key.state;
-    record.type = key.type;
-    record.blob = *blob;
-    for (const std::string& name : key.agents) {
+    std::size_t agents = 0;
+    for_each_part(row.text(LoginRow::agents), '/', [&](std::string_view name) {
         if (wrong_with_agent(name) != nullptr)
             damaged("an agent's name is not one");
-        record.agents.push_back({name, std::string()});
-        keyring::Agent& agent = record.agents.back();
-        agent.md5 = agent.is_pattern() ? k_no_md5 : md5_hex(name);
-    }
-    const auto binding = std::find_if(std::begin(k_bindings), std::end(k_bindings),
-                                      [&key](const auto& b) { return b.first == key.binding; });
+        if (agents == record.agents.size())
+            record.agents.emplace_back();
+        keyring::Agent& agent = record.agents[agents++];
+        agent.name = name;
+        if (agent.is_pattern())
+            agent.md5 = k_no_md5;
+        else
+            md5_name(name, agent.md5);
+    });
+    record.agents.resize(agents);
+    const auto binding = std::find_if(std::begin(k_bindings), std::end(k_bindings), [&row](const auto& b) {
+        return b.first == row.text(LoginRow::binding);
+    });
     if (binding == std::end(k_bindings))
         damaged("its binding is none");
     record.binding = binding->second;
-    record.not_before = key.not_before;
-    record.expires_at = key.expires_at;
-    record.from = key.from;
-    record.limits = key.limits;
-    if (key.state != keyring::KeyState::active) {
-        record.revoked_at = key.state_at;
-        record.revoke_reason = key.state_reason;
-    }
+    record.not_before = row.not_before;
+    record.expires_at = row.expires_at;
+    record.from = split(row.text(LoginRow::sources), ',');
+    record.limits = row.limits;
+    record.state = state_of(row.text(LoginRow::state));
+    const bool active = record.state == keyring::KeyState::active;
+    record.revoked_at = active ? 0 : row.state_at;
+    record.revoke_reason = active ? std::string_view() : row.text(LoginRow::state_reason);
+}
+
+keyring::KeyRecord compile(const StoredKey& key) {
+    keyring::KeyRecord record;
+    compile(login_row(key), record);
     return record;
 }
 

@@ -8,6 +8,18 @@
 
 namespace gate::ctl::engine {
 
+namespace {
+
+[[nodiscard]] sqlite_api::sqlite3* handle_of(soci::session& sql) {
+    return static_cast<soci::sqlite3_session_backend*>(sql.get_backend())->conn_;
+}
+
+[[noreturn]] void fail(soci::session& sql, int result) {
+    throw soci::sqlite3_soci_error(sqlite_api::sqlite3_errmsg(handle_of(sql)), result);
+}
+
+} // namespace
+
 std::unique_ptr<soci::session> open(const std::string& path, int patience) {
     // No lock around every single call: a session is used by one thread at a time. Only the first call in a
     // process counts, and it must come before everything else.
@@ -47,6 +59,38 @@ std::string damage(soci::session& sql) {
     std::string first;
     sql << "PRAGMA integrity_check(1)", soci::into(first);
     return first == "ok" ? std::string() : first;
+}
+
+Rows::Rows(soci::session& sql, const std::string& query) : sql_(sql) {
+    sqlite_api::sqlite3_stmt* statement = nullptr;
+    const int result = sqlite_api::sqlite3_prepare_v2(
+        handle_of(sql), query.c_str(), static_cast<int>(query.size() + 1), &statement, nullptr);
+    statement_.reset(statement);
+    if (result != SQLITE_OK)
+        fail(sql, result);
+}
+
+void Rows::Finalize::operator()(sqlite_api::sqlite3_stmt* statement) const {
+    sqlite_api::sqlite3_finalize(statement);
+}
+
+bool Rows::next() {
+    const int result = sqlite_api::sqlite3_step(statement_.get());
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        fail(sql_, result);
+    return result == SQLITE_ROW;
+}
+
+std::string_view Rows::text(int column) const {
+    const unsigned char* const text = sqlite_api::sqlite3_column_text(statement_.get(), column);
+    if (text == nullptr)
+        return {};
+    return {reinterpret_cast<const char*>(text),
+            static_cast<std::size_t>(sqlite_api::sqlite3_column_bytes(statement_.get(), column))};
+}
+
+Number Rows::number(int column) const {
+    return sqlite_api::sqlite3_column_int64(statement_.get(), column);
 }
 
 void translate(const std::string& path, const soci::soci_error& error) {

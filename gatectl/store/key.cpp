@@ -65,11 +65,7 @@ std::string join(const std::vector<std::string>& parts, char separator) {
 
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> out;
-    while (!text.empty()) {
-        const std::string_view part = text.substr(0, text.find(separator));
-        out.emplace_back(part);
-        text.remove_prefix(std::min(text.size(), part.size() + 1));
-    }
+    for_each_part(text, separator, [&out](std::string_view part) { out.emplace_back(part); });
     return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "lib/keyring/record.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -66,6 +67,15 @@ struct Difference {
 // In columns of text: names cannot contain '/', networks no ','.
 [[nodiscard]] std::string join(const std::vector<std::string>& parts, char separator);
 [[nodiscard]] std::vector<std::string> split(std::string_view text, char separator);
+// Each part that split() would give.
+template<class F>
+void for_each_part(std::string_view text, char separator, F&& visit) {
+    while (!text.empty()) {
+        const std::string_view part = text.substr(0, text.find(separator));
+        visit(part);
+        text.remove_prefix(std::min(text.size(), part.size() + 1));
+    }
+}
 
 // A name in JSON: a byte is the code point of the same number, as in the audit trail.
 [[nodiscard]] std::string latin1(std::string_view bytes);

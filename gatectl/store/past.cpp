@@ -10,7 +10,7 @@ using engine::Number;
 
 void Store::each_also_removed(const std::function<void(StoredKey&)>& visit) {
     guarded(path_, [&] {
-        KeyCursor cursor(*sql_, Columns::all, "ORDER BY number");
+        KeyCursor cursor(*sql_, "ORDER BY number");
         while (StoredKey* key = cursor.next())
             visit(*key);
     });

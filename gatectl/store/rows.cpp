@@ -6,19 +6,11 @@ namespace gate::ctl {
 
 namespace {
 
-constexpr const char* k_login_columns =
-    "number, id, fingerprint, type, blob, agents, binding, not_before, expires_at,"
-    " sources, quota_files, quota_bytes, max_file_size, state, state_at,"
-    " state_reason";
-constexpr const char* k_other_columns =
-    ", note, approver, added_at, added_by, state_by, removed_at, removed_by";
-
-[[nodiscard]] keyring::KeyState state_of(const std::string& word) {
-    if (word == "active")
-        return keyring::KeyState::active;
-    // What is not known is not let in.
-    return word == "disabled" ? keyring::KeyState::disabled : keyring::KeyState::revoked;
-}
+constexpr const char* k_all_columns =
+    "number, id, fingerprint, type, blob, agents, binding, not_before, expires_at, sources, quota_files,"
+    " quota_bytes, max_file_size, state, state_at, state_reason, note, approver, added_at, added_by, "
+    "state_by,"
+    " removed_at, removed_by";
 
 [[nodiscard]] engine::Number number(std::uint64_t n) {
     return static_cast<engine::Number>(n);
@@ -109,8 +101,7 @@ void KeyInserter::insert(const StoredKey& key) {
     statement_.execute(true);
 }
 
-KeyCursor::KeyCursor(soci::session& sql, Store::Columns columns, const std::string& rest,
-                     const std::string* value)
+KeyCursor::KeyCursor(soci::session& sql, const std::string& rest, const std::string* value)
     : statement_(sql) {
     const auto into = [this](auto&... columns_of_row) {
         (statement_.exchange(soci::into(columns_of_row)), ...);
@@ -118,16 +109,12 @@ KeyCursor::KeyCursor(soci::session& sql, Store::Columns columns, const std::stri
     StoredKey& key = row_.key;
     into(row_.number, key.id, key.fingerprint, key.type, key.blob, row_.agents, key.binding, row_.not_before,
          row_.expires_at, row_.sources, row_.quota_files, row_.quota_bytes, row_.max_file_size, row_.state,
-         row_.state_at, key.state_reason);
-    const bool all = columns == Store::Columns::all;
-    if (all)
-        into(key.note, key.approver, row_.added_at, key.added_by, key.state_by, row_.removed_at,
-             key.removed_by);
+         row_.state_at, key.state_reason, key.note, key.approver, row_.added_at, key.added_by, key.state_by,
+         row_.removed_at, key.removed_by);
     if (value != nullptr)
         statement_.exchange(soci::use(*value, "value"));
     statement_.alloc();
-    statement_.prepare(std::string("SELECT ") + k_login_columns + (all ? k_other_columns : "") +
-                       " FROM pubkey " + rest);
+    statement_.prepare(std::string("SELECT ") + k_all_columns + " FROM pubkey " + rest);
     statement_.define_and_bind();
     statement_.execute();
 }
@@ -137,6 +124,33 @@ StoredKey* KeyCursor::next() {
         return nullptr;
     row_.read();
     return &row_.key;
+}
+
+namespace {
+
+constexpr const char* k_login_query =
+    "SELECT id, fingerprint, type, blob, agents, binding, sources, state, state_reason, not_before,"
+    " expires_at, quota_files, quota_bytes, max_file_size, state_at"
+    " FROM pubkey WHERE removed_at = 0 ORDER BY number";
+
+} // namespace
+
+LoginCursor::LoginCursor(soci::session& sql) : rows_(sql, k_login_query) {}
+
+bool LoginCursor::next(LoginRow& row) {
+    if (!rows_.next())
+        return false;
+    int column = 0;
+    row.clear();
+    for (int i = 0; i < LoginRow::k_texts; ++i)
+        row.append(rows_.text(column++));
+    row.not_before = rows_.number(column++);
+    row.expires_at = rows_.number(column++);
+    row.limits.quota_files = static_cast<std::uint32_t>(rows_.number(column++));
+    row.limits.quota_bytes = static_cast<std::uint64_t>(rows_.number(column++));
+    row.limits.max_file_size = static_cast<std::uint64_t>(rows_.number(column++));
+    row.state_at = rows_.number(column++);
+    return true;
 }
 
 void update_key(soci::session& sql, const StoredKey& key) {

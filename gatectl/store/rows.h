@@ -39,14 +39,23 @@ class KeyInserter {
 // A cursor over keys. `rest` is what stands behind FROM pubkey; `value`, if any, is bound to its :value.
 class KeyCursor {
   public:
-    KeyCursor(soci::session& sql, Store::Columns columns, const std::string& rest,
-              const std::string* value = nullptr);
+    KeyCursor(soci::session& sql, const std::string& rest, const std::string* value = nullptr);
     // nullptr at the end. The key is the caller's to move from, until the next call.
     [[nodiscard]] StoredKey* next();
 
   private:
     KeyRow row_;
     soci::statement statement_;
+};
+
+// All keys that are not removed, in the order in which they were added, for the keyring.
+class LoginCursor {
+  public:
+    explicit LoginCursor(soci::session& sql);
+    [[nodiscard]] bool next(LoginRow& row);
+
+  private:
+    engine::Rows rows_;
 };
 
 void update_key(soci::session& sql, const StoredKey& key);

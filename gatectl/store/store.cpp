@@ -116,7 +116,7 @@ void Store::set_published(const Publication& publication) {
 std::vector<StoredKey> Store::select(const std::string& where, const std::string& value) {
     return guarded(path_, [&] {
         std::vector<StoredKey> out;
-        KeyCursor cursor(*sql_, Columns::all, where, &value);
+        KeyCursor cursor(*sql_, where, &value);
         while (StoredKey* key = cursor.next())
             out.push_back(std::move(*key));
         return out;
@@ -142,7 +142,7 @@ std::optional<StoredKey> Store::find_number(std::int64_t number) {
     // A number, not a stranger's text; SQL has no other use for it.
     auto found = guarded(path_, [&] {
         std::optional<StoredKey> out;
-        KeyCursor cursor(*sql_, Columns::all, "WHERE number = " + std::to_string(number));
+        KeyCursor cursor(*sql_, "WHERE number = " + std::to_string(number));
         if (StoredKey* key = cursor.next())
             out = std::move(*key);
         return out;
@@ -163,7 +163,7 @@ std::vector<StoredKey> Store::find_named(const std::string& name, std::size_t mo
         const std::string rest =
             std::string("WHERE ") + column + " >= :value AND removed_at = 0 ORDER BY " + column;
         guarded(path_, [&] {
-            KeyCursor cursor(*sql_, Columns::all, rest, &name);
+            KeyCursor cursor(*sql_, rest, &name);
             for (StoredKey* key = cursor.next(); key != nullptr && out.size() < most; key = cursor.next()) {
                 if ((*column == 'i' ? key->id : key->fingerprint) >= upto)
                     break;
@@ -196,17 +196,25 @@ std::uint64_t Store::count() {
     });
 }
 
-void Store::each(Columns columns, const std::function<void(StoredKey&)>& visit) {
+void Store::each(const std::function<void(StoredKey&)>& visit) {
     guarded(path_, [&] {
-        KeyCursor cursor(*sql_, columns, "WHERE removed_at = 0 ORDER BY number");
+        KeyCursor cursor(*sql_, "WHERE removed_at = 0 ORDER BY number");
         while (StoredKey* key = cursor.next())
             visit(*key);
     });
 }
 
+void Store::each_login(const std::function<LoginRow&()>& room, const std::function<void()>& filled) {
+    guarded(path_, [&] {
+        LoginCursor cursor(*sql_);
+        while (cursor.next(room()))
+            filled();
+    });
+}
+
 void Store::each_revoked(const std::function<void(StoredKey&)>& visit) {
     guarded(path_, [&] {
-        KeyCursor cursor(*sql_, Columns::all, "WHERE state = 'revoked' ORDER BY number");
+        KeyCursor cursor(*sql_, "WHERE state = 'revoked' ORDER BY number");
         while (StoredKey* key = cursor.next())
             visit(*key);
     });
@@ -214,7 +222,11 @@ void Store::each_revoked(const std::function<void(StoredKey&)>& visit) {
 
 std::vector<StoredKey> Store::keys() {
     std::vector<StoredKey> out;
-    each(Columns::all, [&out](StoredKey& key) { out.push_back(std::move(key)); });
+    guarded(path_, [&] {
+        KeyCursor cursor(*sql_, "WHERE removed_at = 0");
+        while (StoredKey* key = cursor.next())
+            out.push_back(std::move(*key));
+    });
     std::sort(out.begin(), out.end(), [](const StoredKey& a, const StoredKey& b) { return a.id < b.id; });
     return out;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gatectl/store/key.h"
+#include "gatectl/store/login_row.h"
 
 #include <functional>
 #include <memory>
@@ -63,12 +64,14 @@ class Store {
     [[nodiscard]] std::uint64_t count(); // removed ones included
 
     // All keys that are not removed, in the order in which they were added. What the callback gets is its own
-    // to move from. `login`: only what the keyring needs is filled in.
-    enum class Columns : std::uint8_t { login, all };
-    void each(Columns columns, const std::function<void(StoredKey&)>& visit);
+    // to move from.
+    void each(const std::function<void(StoredKey&)>& visit);
+    // The same, what the keyring needs of them and faster: each is written to where room() says, then filled()
+    // is called.
+    void each_login(const std::function<LoginRow&()>& room, const std::function<void()>& filled);
     // The revoked ones, removed or not.
     void each_revoked(const std::function<void(StoredKey&)>& visit);
-    [[nodiscard]] std::vector<StoredKey> keys(); // all columns, in the order of their ids
+    [[nodiscard]] std::vector<StoredKey> keys(); // those that are not removed, in the order of their ids
     // All columns, and the keys that were removed too.
     void each_also_removed(const std::function<void(StoredKey&)>& visit);
     // What was done after a time, oldest first, with the numbers of the first and last key that it was done

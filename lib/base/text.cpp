@@ -40,9 +40,7 @@ std::string escape_visible(std::string_view text, std::size_t cap) {
     return out;
 }
 
-std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding) {
-    std::string out((bytes.size() + 2) / 3 * 4, '='); // what is left at its end is the padding
-    char* to = out.data();
+char* base64_encode(std::span<const std::uint8_t> bytes, char* to) {
     std::size_t i = 0;
     for (; bytes.size() - i >= 3; i += 3) {
         const unsigned v = (unsigned{bytes[i]} << 16) | (unsigned{bytes[i + 1]} << 8) | bytes[i + 2];
@@ -59,16 +57,24 @@ std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding) {
         if (rest == 2)
             *to++ = k_b64[(v >> 6) & 63];
     }
+    return to;
+}
+
+std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding) {
+    std::string out((bytes.size() + 2) / 3 * 4, '='); // what is left at its end is the padding
+    const char* const end = base64_encode(bytes, out.data());
     if (!padding)
-        out.resize(static_cast<std::size_t>(to - out.data()));
+        out.resize(static_cast<std::size_t>(end - out.data()));
     return out;
 }
 
-std::optional<std::string> base64_decode_unpadded(std::string_view text) {
+namespace {
+
+[[nodiscard]] bool decode_unpadded(std::string_view text, std::string& out) {
     const std::size_t rest = text.size() % 4;
     if (rest == 1)
-        return std::nullopt;
-    std::string out(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1), '\0');
+        return false;
+    out.resize(text.size() / 4 * 3 + (rest == 0 ? 0 : rest - 1));
     char* to = out.data();
     const auto value = [](char c) { return int{k_b64_values[static_cast<unsigned char>(c)]}; };
     const auto put = [&to](int byte) { *to++ = static_cast<char>(static_cast<unsigned char>(byte)); };
@@ -94,28 +100,43 @@ std::optional<std::string> base64_decode_unpadded(std::string_view text) {
             put(b << 4 | c >> 2);
         // Bits that encode nothing must be zero: one spelling per value.
         if ((rest == 3 ? c & 3 : b & 15) != 0)
-            return std::nullopt;
+            return false;
     }
-    if (wrong < 0)
-        return std::nullopt;
-    return out;
+    return wrong >= 0;
+}
+
+} // namespace
+
+std::optional<std::string> base64_decode_unpadded(std::string_view text) {
+    std::string out;
+    return decode_unpadded(text, out) ? std::optional(std::move(out)) : std::nullopt;
+}
+
+bool base64_decode(std::string_view text, std::string& out) {
+    if (text.size() % 4 != 0)
+        return false;
+    for (int i = 0; i < 2 && text.ends_with('='); ++i)
+        text.remove_suffix(1);
+    return decode_unpadded(text, out);
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-    if (text.size() % 4 != 0)
-        return std::nullopt;
-    for (int i = 0; i < 2 && text.ends_with('='); ++i)
-        text.remove_suffix(1);
-    return base64_decode_unpadded(text);
+    std::string out;
+    return base64_decode(text, out) ? std::optional(std::move(out)) : std::nullopt;
+}
+
+void hex_encode(std::span<const std::uint8_t> bytes, std::string& out) {
+    out.resize(bytes.size() * 2);
+    char* to = out.data();
+    for (const std::uint8_t b : bytes) {
+        *to++ = k_hex[b >> 4];
+        *to++ = k_hex[b & 15];
+    }
 }
 
 std::string hex_encode(std::span<const std::uint8_t> bytes) {
     std::string out;
-    out.reserve(bytes.size() * 2);
-    for (const std::uint8_t b : bytes) {
-        out += k_hex[b >> 4];
-        out += k_hex[b & 15];
-    }
+    hex_encode(bytes, out);
     return out;
 }
 

@@ -18,12 +18,17 @@ namespace gate {
 
 // Base64 (RFC 4648 section 4). Decoding is strict: padding required, no white space, canonical last symbol.
 [[nodiscard]] std::string base64_encode(std::span<const std::uint8_t> bytes, bool padding = true);
+// Without padding, to where the caller has made sure of room (four symbols for three bytes); returns the end.
+char* base64_encode(std::span<const std::uint8_t> bytes, char* to);
 [[nodiscard]] std::optional<std::string> base64_decode(std::string_view text);
+// The same into a text whose room is kept; false: it is not base64, and `out` is anything.
+[[nodiscard]] bool base64_decode(std::string_view text, std::string& out);
 // The same without padding, as in OpenSSH's SHA256:... fingerprints.
 [[nodiscard]] std::optional<std::string> base64_decode_unpadded(std::string_view text);
 
 // Lower-case hexadecimal.
 [[nodiscard]] std::string hex_encode(std::span<const std::uint8_t> bytes);
+void hex_encode(std::span<const std::uint8_t> bytes, std::string& out); // in the place of what was there
 
 // Decimal digits only, no sign, no white space, no overflow.
 [[nodiscard]] std::optional<std::uint64_t> parse_u64(std::string_view text);

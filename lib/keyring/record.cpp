@@ -157,6 +157,13 @@ std::string format_fingerprint(const Fingerprint& fingerprint) {
     return std::string(k_sha256_prefix) + base64_encode(fingerprint, false);
 }
 
+bool is_fingerprint(const Fingerprint& fingerprint, std::string_view text) {
+    std::array<char, (std::tuple_size_v<Fingerprint> + 2) / 3 * 4> symbols{};
+    const char* const end = base64_encode(fingerprint, symbols.data());
+    return text.starts_with(k_sha256_prefix) &&
+           text.substr(k_sha256_prefix.size()) == std::string_view(symbols.data(), end);
+}
+
 Standing standing(const KeyRecord& record, std::int64_t now) {
     if (record.state != KeyState::active)
         return record.state == KeyState::disabled ? Standing::disabled : Standing::revoked;

@@ -18,6 +18,8 @@ using Fingerprint = std::array<std::uint8_t, 32>;
 // "SHA256:" and unpadded base64, as sshd's %f gives it. Errors: bad_input (an MD5 fingerprint among them).
 [[nodiscard]] Result<Fingerprint> parse_fingerprint(std::string_view text);
 [[nodiscard]] std::string format_fingerprint(const Fingerprint& fingerprint);
+// Is `text` what format_fingerprint() would give?
+[[nodiscard]] bool is_fingerprint(const Fingerprint& fingerprint, std::string_view text);
 
 enum class KeyState : std::uint8_t {
     active = 1,
