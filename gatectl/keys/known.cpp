@@ -8,17 +8,13 @@
 
 namespace gate::ctl {
 
-namespace {
-
 // The place of `hash`, or the free one where it belongs.
-[[nodiscard]] std::size_t probe(const std::vector<std::uint64_t>& table, std::uint64_t hash) {
+std::size_t Known::probe(const Table<std::uint64_t>& table, std::uint64_t hash) {
     std::size_t slot = hash & (table.size() - 1);
     while (table[slot] != 0 && table[slot] != hash)
         slot = (slot + 1) & (table.size() - 1);
     return slot;
 }
-
-} // namespace
 
 Known::Known(Store& store, std::uint64_t more) {
     constexpr std::uint64_t k_least = 1024;
@@ -78,7 +74,7 @@ bool Known::take_id(std::string_view id) {
 }
 
 void Known::grow() {
-    std::vector<Key> keys(2 * keys_.size());
+    Table<Key> keys(2 * keys_.size());
     keys.swap(keys_);
     for (const Key& key : keys) {
         if (key.what == What::nothing)
@@ -88,7 +84,7 @@ void Known::grow() {
             slot = (slot + 1) & (keys_.size() - 1);
         keys_[slot] = key;
     }
-    std::vector<std::uint64_t> ids(keys_.size());
+    Table<std::uint64_t> ids(keys_.size());
     for (const std::uint64_t hash : ids_)
         if (hash != 0)
             ids[probe(ids, hash)] = hash;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gatectl/store/store.h"
+#include "lib/keyring/entries.h"
 
 #include <cstdint>
 #include <string_view>
@@ -37,9 +38,14 @@ class Known {
     [[nodiscard]] std::size_t slot_of(const keyring::Fingerprint& fingerprint) const;
     void grow();
 
-    // Two tables with linear probing, never more than half full: each look-up is one miss of the cache.
-    std::vector<Key> keys_;
-    std::vector<std::uint64_t> ids_; // 0: free
+    // Two tables with linear probing, never more than half full: each look-up is one miss of the cache, and
+    // in large pages none of the table of pages.
+    static_assert(sizeof(Key) == 32, "a Key does not lie in two lines of the cache");
+    template<class T>
+    using Table = std::vector<T, keyring::LargePages<T>>;
+    [[nodiscard]] static std::size_t probe(const Table<std::uint64_t>& table, std::uint64_t hash);
+    Table<Key> keys_;
+    Table<std::uint64_t> ids_; // 0: free
     std::size_t used_ = 0;
     std::size_t used_ids_ = 0;
 };

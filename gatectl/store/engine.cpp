@@ -14,6 +14,17 @@ namespace {
     return static_cast<soci::sqlite3_session_backend*>(sql.get_backend())->conn_;
 }
 
+// kB. An import of a million keys touches pages all over the indexes.
+constexpr int k_cache = 64 * 1024;
+// While an index is made SQLite sorts runs of this size, then merges them: they stay in the processor's
+// cache, where a larger one would miss it with every comparison. Less would be no faster, and make it sync
+// its journal more often.
+constexpr int k_cache_to_sort = 4 * 1024;
+
+void set_cache(soci::session& sql, int kilobytes) {
+    sql << "PRAGMA cache_size = " << -kilobytes;
+}
+
 [[noreturn]] void fail(soci::session& sql, int result) {
     throw soci::sqlite3_soci_error(sqlite_api::sqlite3_errmsg(handle_of(sql)), result);
 }
@@ -29,13 +40,18 @@ std::unique_ptr<soci::session> open(const std::string& path, int patience) {
     // A change that was reported must survive a power cut, the journal's directory entry included.
     *sql << "PRAGMA synchronous = EXTRA";
     *sql << "PRAGMA foreign_keys = ON";
-    *sql
-        << "PRAGMA cache_size = -65536"; // kB; an import of a million keys touches pages all over the indexes
+    set_cache(*sql, k_cache);
     return sql;
 }
 
 void begin_write(soci::session& sql) {
     sql << "BEGIN IMMEDIATE";
+}
+
+void create_index(soci::session& sql, const char* statement) {
+    set_cache(sql, k_cache_to_sort);
+    sql << statement;
+    set_cache(sql, k_cache);
 }
 
 bool has_tables(soci::session& sql) {

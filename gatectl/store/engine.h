@@ -25,6 +25,8 @@ using Number = long long; // SOCI's name for 64 bits
 // Durable commits, foreign keys on; another program's lock is waited for `patience` seconds.
 [[nodiscard]] std::unique_ptr<soci::session> open(const std::string& path, int patience);
 void begin_write(soci::session& sql);
+// An index of rows that are there already.
+void create_index(soci::session& sql, const char* statement);
 [[nodiscard]] bool has_tables(soci::session& sql);
 [[nodiscard]] bool has_table(soci::session& sql, const std::string& name);
 void copy_to(soci::session& sql, const std::string& path);

@@ -151,8 +151,8 @@ void drop_indexes(soci::session& sql) {
 }
 
 void create_indexes(soci::session& sql) {
-    sql << "CREATE UNIQUE INDEX pubkey_by_id ON pubkey (id)";
-    sql << "CREATE UNIQUE INDEX pubkey_by_fingerprint ON pubkey (fingerprint)";
+    engine::create_index(sql, "CREATE UNIQUE INDEX pubkey_by_id ON pubkey (id)");
+    engine::create_index(sql, "CREATE UNIQUE INDEX pubkey_by_fingerprint ON pubkey (fingerprint)");
 }
 
 } // namespace gate::ctl::schema

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <future>
 
 namespace gate::keyring {
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint64_t k_block = 256 * 1024; // bytes a read: they stay in the cache until they were checked
 constexpr std::uint64_t k_pages_at_once = k_block / k_page_size;
+constexpr std::size_t k_worth_a_thread = 20'000; // keys: some milliseconds
 
 // Checks one page after the other, and the directory along with them.
 class IndexCheck {
@@ -138,29 +140,46 @@ Result<void> Reader::walk(void (*show)(void* context, const Stored& stored), voi
     GATE_CHECK(policy());
     GATE_TRY(const Entries entries, load_index());
     const ByOffset ordered(entries);
-    Window window(fd_.get(), header_);
-    std::uint64_t end = 0;
-    std::uint64_t active = 0;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        const Entry& entry = ordered[i];
-        GATE_CHECK(check_place(entry));
-        if (entry.offset < end)
-            return fail(Errc::damaged, "keyring is damaged: two records overlap");
-        end = entry.offset + entry.length;
-        GATE_TRY(const std::string_view bytes, window.at(entry));
-        const std::string_view body = bytes.substr(k_checksum_size);
-        if (get_int<std::uint64_t>(bytes.data()) !=
-            section_checksum(body.data(), body.size(), header_.generation))
-            return fail(Errc::damaged, "keyring is damaged: a record's checksum is wrong");
-        if (std::memcmp(body.data(), entry.fingerprint.data(), entry.fingerprint.size()) != 0)
-            return fail(Errc::damaged, "keyring is damaged: a record is not the one its index names");
-        const std::string_view payload = bytes.substr(k_record_head);
-        GATE_TRY(const RecordView view, check_record(payload));
-        active += view.state == KeyState::active ? 1 : 0;
-        if (show != nullptr)
-            show(context, {entry.fingerprint, payload, view.state});
+    // The records from one to before another, none of which may begin before the last one's end; how many are
+    // active.
+    const auto look_through = [&](std::size_t first, std::size_t last) -> Result<std::uint64_t> {
+        Window window(fd_.get(), header_);
+        std::uint64_t end = first == 0 ? 0 : ordered[first - 1].offset + ordered[first - 1].length;
+        std::uint64_t active = 0;
+        for (std::size_t i = first; i < last; ++i) {
+            const Entry& entry = ordered[i];
+            GATE_CHECK(check_place(entry));
+            if (entry.offset < end)
+                return fail(Errc::damaged, "keyring is damaged: two records overlap");
+            end = entry.offset + entry.length;
+            GATE_TRY(const std::string_view bytes, window.at(entry));
+            const std::string_view body = bytes.substr(k_checksum_size);
+            if (get_int<std::uint64_t>(bytes.data()) !=
+                section_checksum(body.data(), body.size(), header_.generation))
+                return fail(Errc::damaged, "keyring is damaged: a record's checksum is wrong");
+            if (std::memcmp(body.data(), entry.fingerprint.data(), entry.fingerprint.size()) != 0)
+                return fail(Errc::damaged, "keyring is damaged: a record is not the one its index names");
+            const std::string_view payload = bytes.substr(k_record_head);
+            GATE_TRY(const RecordView view, check_record(payload));
+            active += view.state == KeyState::active ? 1 : 0;
+            if (show != nullptr)
+                show(context, {entry.fingerprint, payload, view.state});
+        }
+        return active;
+    };
+    // Who is shown the records wants them one after the other.
+    const std::size_t half = show == nullptr && entries.size() >= k_worth_a_thread ? entries.size() / 2 : 0;
+    std::future<Result<std::uint64_t>> other;
+    if (half != 0)
+        other = std::async(std::launch::async, look_through, std::size_t{0}, half);
+    Result<std::uint64_t> active = look_through(half, entries.size());
+    if (half != 0) {
+        GATE_TRY(const std::uint64_t more, other.get());
+        if (active)
+            *active += more;
     }
-    if (active != header_.active_count)
+    GATE_CHECK(active);
+    if (*active != header_.active_count)
         return fail(Errc::damaged, "keyring is damaged: the number of keys is not the one it says");
     return {};
 }

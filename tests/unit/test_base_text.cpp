@@ -87,6 +87,20 @@ void base64_refuses_what_is_not_canonical() {
     CHECK(base64_decode_unpadded("Zg").has_value());
 }
 
+void what_is_made_in_place_leaves_nothing_of_before() {
+    std::string out = "something longer than what comes";
+    CHECK(base64_decode("Zm8=", out));
+    CHECK_EQ(out, "fo");
+    CHECK(!base64_decode("Zm8", out));
+    CHECK(base64_decode("Zm9vYmFyYmF6", out));
+    CHECK_EQ(out, "foobarbaz");
+    CHECK(base64_decode("", out));
+    CHECK_EQ(out, "");
+    out = "something longer";
+    hex_encode(as_bytes(std::string_view("\x0f\xa0")), out);
+    CHECK_EQ(out, "0fa0");
+}
+
 // One spelling per value: of the 64 x 64 two-symbol texts exactly 256 decode, to 256 different bytes.
 void base64_has_one_spelling_per_value() {
     constexpr std::string_view k_symbols = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -131,11 +145,17 @@ void numbers_are_appended_in_decimal() {
 
 int main() {
     const CMUnitTest tests[] = {
-        GATE_TEST(escape_leaves_plain_text_alone),           GATE_TEST(escape_shows_every_other_byte_as_hex),
-        GATE_TEST(escape_cuts_at_the_cap_and_says_so),       GATE_TEST(base64_agrees_with_rfc_4648),
-        GATE_TEST(base64_round_trips_every_byte_and_length), GATE_TEST(base64_refuses_what_is_not_canonical),
-        GATE_TEST(base64_has_one_spelling_per_value),        GATE_TEST(hex_is_lower_case),
-        GATE_TEST(u64_takes_digits_only_and_no_overflow),    GATE_TEST(numbers_are_appended_in_decimal),
+        GATE_TEST(escape_leaves_plain_text_alone),
+        GATE_TEST(escape_shows_every_other_byte_as_hex),
+        GATE_TEST(escape_cuts_at_the_cap_and_says_so),
+        GATE_TEST(base64_agrees_with_rfc_4648),
+        GATE_TEST(base64_round_trips_every_byte_and_length),
+        GATE_TEST(base64_refuses_what_is_not_canonical),
+        GATE_TEST(what_is_made_in_place_leaves_nothing_of_before),
+        GATE_TEST(base64_has_one_spelling_per_value),
+        GATE_TEST(hex_is_lower_case),
+        GATE_TEST(u64_takes_digits_only_and_no_overflow),
+        GATE_TEST(numbers_are_appended_in_decimal),
     };
     return cmocka_run_group_tests_name("base_text", tests, nullptr, nullptr);
 }

@@ -315,6 +315,74 @@ void make_old_store(const Place& p) {
     execute(p.context.store, all);
 }
 
+// Whatever a row has come to hold, a publish takes nothing from it unseen, and logins keep what they have.
+void a_damaged_row_is_not_published() {
+    const std::pair<const char*, const char*> damages[] = {
+        {"id = 'a b'", "its id is not one"},
+        {"id = ''", "its id is not one"},
+        {"blob = blob || '='", "its base64 is wrong"},
+        {"blob = ''", "in the middle of a length"},
+        {"type = 'ssh-rsa'", "the type inside is not the type before it"},
+        {"fingerprint = 'SHA256:yNJOB9oTbx+fxwBX3xBcu6vHd6q13TdKv55RlXNdk2A'", "is another key's"},
+        {"fingerprint = substr(fingerprint, 8)", "is another key's"},
+        {"agents = 'x/.y'", "an agent's name is not one"},
+        {"agents = 'x//y'", "an agent's name is not one"},
+        {"binding = 'perhaps'", "its binding is none"},
+    };
+    for (const auto& [damage, words] : damages) {
+        Place p;
+        static_cast<void>(p.add(k_rsa2048, {"before"}, "before"));
+        static_cast<void>(p.add(k_ed25519, {"a", "b"}, "mine"));
+        static_cast<void>(p.add(k_ecdsa256, {"behind"}, "behind"));
+        execute(p.context.store, {fmt::format("UPDATE pubkey SET {} WHERE id = 'mine'", damage)});
+        refused(ctl::Status::bad_data, words, [&] { static_cast<void>(ctl::publish_command(p.context)); });
+        CHECK_EQ(p.header().generation, std::uint64_t{3});
+        CHECK_EQ(p.find(k_ed25519)->id, std::string("mine"));
+    }
+}
+
+// Every column that a login needs, through a whole publish; one record after another, so that nothing of the
+// one before stays.
+void a_whole_publish_has_all_that_a_change_published() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a", "b*", "c"}, "first"));
+    static_cast<void>(p.add(k_rsa2048, {}, "second"));
+    static_cast<void>(p.add(k_ecdsa256, {"d"}, "third"));
+    execute(p.context.store,
+            {"UPDATE pubkey SET binding = 'off', not_before = 5, expires_at = 4000000000, sources ="
+             " '10.0.0.0/8,::1/128', quota_files = 7, quota_bytes = 8, max_file_size = 9 WHERE id = 'first'",
+             "UPDATE pubkey SET state = 'disabled', state_at = 11, state_reason = 'why' WHERE id = 'third'"});
+    CHECK(contains(ctl::publish_command(p.context), "2 keys active, 0 revoked, 1 disabled"));
+    const auto first = p.find(k_ed25519);
+    const auto second = p.find(k_rsa2048);
+    const auto third = p.find(k_ecdsa256);
+    CHECK_EQ(first->agents.size(), std::size_t{3});
+    CHECK_EQ(first->agents[0].md5, std::string("0cc175b9c0f1b6a831c399e269772661"));
+    CHECK_EQ(first->agents[1].name, std::string("b*"));
+    CHECK_EQ(first->agents[1].md5, std::string(32, '0'));
+    CHECK(first->binding == keyring::Binding::off);
+    CHECK_EQ(first->not_before, 5);
+    CHECK_EQ(first->expires_at, 4'000'000'000);
+    CHECK(first->from == std::vector<std::string>({"10.0.0.0/8", "::1/128"}));
+    CHECK_EQ(first->limits.quota_files, 7U);
+    CHECK_EQ(first->limits.quota_bytes, std::uint64_t{8});
+    CHECK_EQ(first->limits.max_file_size, std::uint64_t{9});
+    CHECK(second->agents.empty() && second->from.empty() && second->limits == keyring::Limits{});
+    CHECK(second->binding != keyring::Binding::off);
+    CHECK(second->state == keyring::KeyState::active);
+    CHECK_EQ(second->expires_at + second->not_before + second->revoked_at, 0);
+    CHECK(third->state == keyring::KeyState::disabled);
+    CHECK_EQ(third->revoked_at, 11);
+    CHECK_EQ(third->revoke_reason, std::string("why"));
+    CHECK_EQ(third->agents.size(), std::size_t{1});
+    // What has changed is published the same way.
+    static_cast<void>(ctl::bind_key(p.context, {.keys = {"first"}, .agents = {"e"}, .binding = ""}));
+    auto again = p.find(k_ed25519);
+    CHECK_EQ(again->agents.size(), std::size_t{4});
+    again->agents.pop_back();
+    CHECK(*again == *first);
+}
+
 void a_store_of_version_1_is_upgraded() {
     Place p;
     make_old_store(p);
@@ -432,6 +500,8 @@ int main() {
         GATE_TEST(a_commit_that_fails_does_not_bring_a_revoked_key_back),
         GATE_TEST(a_store_from_an_old_backup_keeps_revocations),
         GATE_TEST(a_damaged_or_missing_keyring_is_replaced),
+        GATE_TEST(a_damaged_row_is_not_published),
+        GATE_TEST(a_whole_publish_has_all_that_a_change_published),
         GATE_TEST(a_lost_store_is_not_begun_anew),
         GATE_TEST(two_administrators_at_once_lose_nothing),
         GATE_TEST(a_locked_store_is_said_to_be_locked),

@@ -230,8 +230,16 @@ void fingerprints_are_those_of_sshd() {
           "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV", // bits that encode nothing
           "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF",
           "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUAA",
-          " SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"})
+          " SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"}) {
         CHECK_ERR(parse_fingerprint(bad), Errc::bad_input);
+        CHECK_MSG(!is_fingerprint(*fp, bad), std::string(bad));
+    }
+    CHECK(is_fingerprint(*fp, text));
+    for (std::size_t i = 0; i < fp->size(); ++i) {
+        Fingerprint other = *fp;
+        other[i] ^= 1;
+        CHECK(!is_fingerprint(other, text));
+    }
 }
 
 } // namespace

@@ -245,6 +245,30 @@ void forged_counts_are_refused() {
     }
 }
 
+// One that is looked through by two threads: each finds what is wrong in its half, and the records on both
+// sides of the middle may not overlap.
+void a_large_keyring_is_refused_for_any_record() {
+    const Sample s(25'000, 2);
+    const auto look = [&s]() -> Result<void> {
+        GATE_TRY(const Reader reader, open(s.path));
+        return reader.verify();
+    };
+    CHECK_OK(look());
+    const Header header = open(s.path)->header();
+    constexpr std::uint64_t k_places = 64;
+    for (std::uint64_t i = 0; i <= k_places; ++i) {
+        const std::uint64_t byte =
+            header.records_offset + std::min(header.records_size / k_places * i, header.records_size - 1);
+        s.flip(byte * 8);
+        CHECK_ERR(look(), Errc::damaged);
+        s.restore(byte * 8);
+    }
+    CHECK_OK(look());
+    Forgery counted(s);
+    counted.header([](Header& forged) { --forged.active_count; });
+    CHECK_ERR(counted.verified(), Errc::damaged);
+}
+
 } // namespace
 
 int main() {
@@ -256,6 +280,7 @@ int main() {
         GATE_TEST(fingerprints_that_begin_alike_are_sorted),
         GATE_TEST(a_forged_index_is_refused),
         GATE_TEST(forged_counts_are_refused),
+        GATE_TEST(a_large_keyring_is_refused_for_any_record),
     };
     return cmocka_run_group_tests_name("keyring_verify", tests, nullptr, nullptr);
 }
