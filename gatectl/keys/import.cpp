@@ -213,7 +213,7 @@ class Importer {
                  {"removed", c.removed},
                  {"bad", c.bad},
                  {"options", c.options},
-                 {"published", to_json(published)}});
+                 {"published", published.happened ? to_json(published) : Json()}});
 }
 
 void tell_imported(Context& context, const Note& note, const Counts& counts, std::uint64_t generation) {

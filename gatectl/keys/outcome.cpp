@@ -28,7 +28,7 @@ void tell_changed(Context& context, const StoredKey& key, std::string_view actio
         for (const StoredKey& key : *keys)
             out[name].push_back(to_json(key, now));
     }
-    out["published"] = to_json(outcome.published);
+    out["published"] = outcome.published.happened ? to_json(outcome.published) : Json();
     return dump(out);
 }
 

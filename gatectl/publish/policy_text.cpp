@@ -88,6 +88,7 @@ std::vector<SettingText> policy_text(const Policy& p) {
         {"binding.unbound_keys", word(p.binding_unbound_keys)},
         {"keys.min_rsa_bits", std::to_string(p.keys_min_rsa_bits)},
         {"keys.types", p.keys_types},
+        {"keys.expiry_option", yes_or_no(p.keys_expiry_option)},
         {"audit.mode", word(p.audit_mode)},
         {"audit.key_served", yes_or_no(p.audit_key_served)},
         {"audit.repeat_window", seconds(p.audit_repeat_window)},
