@@ -199,6 +199,9 @@ Published publish_elsewhere(Context& context, const std::string& in_place) {
         begin_build(context.keyring, out.generation, choose_policy(context, PolicyFrom::config, present));
     add_all(context, store, build, {});
     finish_build(build);
+    out.tally = build.tally;
+    if (context.dry_run)
+        return out; // the file goes with the object, the number with the transaction
     const auto written = keyring::put_in_place(build.path + ".new", build.path, context.owner);
     if (!written)
         stop(Status::cant_create, "{} could not be written: {}", escape_visible(build.path),
@@ -206,7 +209,6 @@ Published publish_elsewhere(Context& context, const std::string& in_place) {
     build.builder.keep();
     ::unlink((build.path + ".previous").c_str()); // of the file, which is nobody's keyring
     transaction.commit();
-    out.tally = build.tally;
     return out;
 }
 

@@ -78,6 +78,18 @@ class Lock {
     std::optional<Store::Transaction> transaction_{};
 };
 
+// As keyring::install() does before it installs.
+void demand_newer(const Context& context, const std::string& file) {
+    const Present present = look_at(context.keyring, context.owner);
+    const bool newer = present.state == Present::State::none ||
+                       (present.state == Present::State::good &&
+                        open_keyring(context, file).header().generation > present.generation);
+    if (!newer)
+        stop(Status::refused,
+             "{}: it is not newer than the keyring in place; with --rollback it is installed all the same",
+             escape_visible(file));
+}
+
 void prepare_for(Context& context, const keyring::Policy& policy) {
     if (context.prepares && context.owner == 0)
         prepare(context, policy);
@@ -93,6 +105,9 @@ std::string publish_to(Context& context, const std::string& file) {
     context.remarks = std::move(there.remarks);
     if (context.json)
         return to_json(published).dump(2, ' ', true) + '\n';
+    if (context.dry_run)
+        return fmt::format("dry run: would write generation {} to {}: {}\n", published.generation,
+                           escape_visible(file), counts(published.tally));
     return fmt::format(
         "wrote generation {} to {}: {}; install it elsewhere with `pandora-gate keyring install "
         "FILE`\n",
@@ -138,20 +153,22 @@ std::string roll_back(Context& context) {
     out.generation = std::max({present.generation, lock.generation(), reader->header().generation}) + 1;
     if (present.policy && *present.policy != *policy)
         out.policy = Published::PolicyChange::changed;
-    if (context.dry_run)
-        return fmt::format("dry run: would put the keys and the policy of generation {} in place again, as "
-                           "generation {}\n",
-                           reader->header().generation, out.generation);
     Build build = begin_build(context.keyring, out.generation, *policy);
     if (!add_changed(*reader, revocations_of(present), build))
         stop(Status::bad_data, "{} is damaged: run `pandora-gate publish`", escape_visible(previous));
     finish_build(build);
-    put_in_place(context, build);
     out.tally = build.tally;
-    tell_published(context, out);
-    prepare_for(context, *policy);
+    if (!context.dry_run) { // else the file goes with the object
+        put_in_place(context, build);
+        tell_published(context, out);
+        prepare_for(context, *policy);
+    }
     if (context.json)
         return to_json(out).dump(2, ' ', true) + '\n';
+    if (context.dry_run)
+        return fmt::format("dry run: would put the keys and the policy of generation {} in place again, as "
+                           "generation {}: {}\n",
+                           reader->header().generation, out.generation, counts(out.tally));
     return fmt::format(
         "{}; the keys and the policy are those of generation {}, and what was revoked since "
         "stays revoked; mend the store or gate.toml before the next change, which is published "
@@ -163,6 +180,8 @@ std::string install_keyring(Context& context, const std::string& file, bool allo
     Lock lock(context);
     if (context.dry_run) {
         const std::string text = check_keyring(context, file);
+        if (!allow_older)
+            demand_newer(context, file);
         return context.json ? text : "dry run: would install it; " + text;
     }
     if (const auto done = keyring::install(file, context.keyring, context.owner, allow_older); !done) {

@@ -54,6 +54,20 @@ def test_nobody_else_is_touched(world):
         moved.rename(SSHD_DROP_IN)
 
 
+def test_the_line_for_revoked_keys_stands_where_it_can_be_uncommented(world):
+    from world import SSHD_DROP_IN
+
+    shipped = SSHD_DROP_IN.read_text()
+    assert effective("pandora")["revokedkeys"] == "none"
+    try:
+        SSHD_DROP_IN.write_text(shipped.replace("    #RevokedKeys ", "    RevokedKeys "))
+        assert run(SSHD, "-t").returncode == 0
+        assert effective("pandora")["revokedkeys"] == "/var/lib/pandora-gate/revoked_keys"
+        assert effective("root")["revokedkeys"] == "none"
+    finally:
+        SSHD_DROP_IN.write_text(shipped)
+
+
 def test_what_is_installed_is_what_is_shipped(world):
     shipped = (TREE / "conf/sshd_config.d/00-pandora-gate.conf").read_bytes()
     installed = subprocess.run(["cat", "/usr/share/pandora-gate/sshd_config.d/00-pandora-gate.conf"],

@@ -168,6 +168,26 @@ void a_table() {
     });
 }
 
+// Both hold: the earlier end, and of networks there is no saying which.
+void a_table_of_keys_with_options() {
+    for (const auto& [option, column, end] :
+         {std::tuple{"20370101000000Z", "2038-01-01", std::int64_t{2'114'380'800}},
+          std::tuple{"20380101000000Z", "2037-01-01", std::int64_t{2'114'380'800}},
+          std::tuple{"20370101000000Z", "", std::int64_t{2'114'380'800}}}) {
+        ImportPlace p;
+        std::string key = made_key(7);
+        key.pop_back();
+        static_cast<void>(p.import(
+            fmt::format("agent,expires,key\na,{},\"expiry-time=\"\"{}\"\" {}\"\n", column, option, key),
+            AgentFrom::nothing, true));
+        CHECK_EQ(p.key_of("a").expires_at, end);
+        refused(ctl::Status::bad_data, "/keys:2: the key has from= and the table a column from", [&] {
+            static_cast<void>(p.import(fmt::format("from,key\n::1,\"from=\"\"::1\"\" {}\"\n", key),
+                                       AgentFrom::nothing, true));
+        });
+    }
+}
+
 void what_cannot_be_read_is_said() {
     ImportPlace p;
     const auto import = [&p](const std::string& file) {
@@ -280,6 +300,7 @@ int main() {
         GATE_TEST(the_same_key_twice),
         GATE_TEST(a_directory_names_its_agents),
         GATE_TEST(a_table),
+        GATE_TEST(a_table_of_keys_with_options),
         GATE_TEST(what_cannot_be_read_is_said),
         GATE_TEST(a_dry_run_imports_nothing),
         GATE_TEST(many),

@@ -6,6 +6,7 @@
 
 #include "gatectl/command_line.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <pwd.h>
@@ -79,10 +80,13 @@ class Page {
                 check(where, type.substr(9, type.size() - 10), item); // without the plural
             return;
         }
-        const std::map<std::string, std::string> objects = {
-            {"agent", "An agent"}, {"history entrie", "A history entry"},
-            {"value", "Values"},   {"values", "Values"},
-            {"key", "A key"},      {"publication", "A publication"}};
+        const std::map<std::string, std::string> objects = {{"agent", "An agent"},
+                                                            {"history entrie", "A history entry"},
+                                                            {"value", "Values"},
+                                                            {"values", "Values"},
+                                                            {"key", "A key"},
+                                                            {"publication", "A publication"},
+                                                            {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
         if (type == "time")
@@ -91,6 +95,11 @@ class Page {
                       wrong);
         else if (type == "string")
             CHECK_MSG(value.is_string(), wrong);
+        else if (type == "counts")
+            CHECK_MSG(value.is_object() &&
+                          std::all_of(value.begin(), value.end(),
+                                      [](const Json& item) { return item.is_number_unsigned(); }),
+                      wrong);
         else if (type == "number")
             CHECK_MSG(value.is_number_unsigned(), wrong);
         else if (type == "boolean")
@@ -142,6 +151,33 @@ struct JsonPlace : Place {
         write_file(dir / "d.pub", k_ecdsa384.line);
     }
 };
+
+void see_publications(JsonPlace& p, Page& page) {
+    const std::string file = p.dir / "elsewhere";
+    write_file(p.dir / "e.pub", std::string("command=\"x\" ") + k_ecdsa521.line);
+    page.see("An import", p.cli.json({"keys", "import", p.dir / "e.pub", "--dry-run"}));
+    page.see("An import", p.cli.json({"keys", "import", p.dir / "e.pub"}));
+    write_file(p.context.config, "[account]\nuser = \"daemon\"\n[drop]\nsession_files = 5\n");
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"publish", "--dry-run"},
+                                                  {"publish"},
+                                                  {"publish", "--rollback", "--dry-run"},
+                                                  {"publish", "--rollback"},
+                                                  {"publish", "--to", file, "--dry-run"},
+                                                  {"publish", "--to", file},
+                                                  {"keyring", "install", file}})
+        page.see("A publication", p.cli.json(words));
+    page.see("A keyring", p.cli.json({"publish", "--check", file}));
+    page.see("A keyring", p.cli.json({"keyring", "install", "--rollback", "--dry-run", file}));
+}
+
+// What a dry run publishes is nothing, whatever it counts.
+void a_dry_run_publishes_nothing() {
+    JsonPlace p;
+    CHECK(p.cli.json({"keys", "add", p.dir / "a.pub", "--agent", "a", "--dry-run"})["published"].is_null());
+    CHECK(p.cli.json({"keys", "import", p.dir / "a.pub", "--dry-run"})["published"].is_null());
+    CHECK(p.cli.json({"keys", "add", p.dir / "a.pub", "--agent", "a"})["published"].is_object());
+    CHECK(p.cli.json({"keys", "import", p.dir / "b.pub"})["published"].is_object());
+}
 
 void every_field_is_documented_and_every_documented_field_comes() {
     JsonPlace p;
@@ -197,6 +233,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
     for (const char* format : {"json", "revoked", "authorized_keys"})
         page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
     page.see("A key's history", p.cli.json({"keys", "history", "web"}));
+    see_publications(p, page);
     page.nothing_is_left();
 }
 
@@ -212,6 +249,7 @@ void every_changing_command_has_a_dry_run() {
         {"keys", "revoke", "web", "--reason", "x"},
         {"keys", "remove", "web", "--reason", "x", "--force"},
         {"keys", "rotate", "web01", p.dir / "b.pub"},
+        {"keys", "import", p.dir / "b.pub"},
     };
     for (auto words : commands) {
         words.emplace_back("--dry-run");
@@ -254,6 +292,7 @@ void words_of_the_command_line() {
 int main() {
     const CMUnitTest tests[] = {
         GATE_TEST(every_field_is_documented_and_every_documented_field_comes),
+        GATE_TEST(a_dry_run_publishes_nothing),
         GATE_TEST(every_changing_command_has_a_dry_run),
         GATE_TEST(words_of_the_command_line),
     };

@@ -66,7 +66,7 @@ void a_damaged_record_of_another_key_is_not_copied() {
     bytes[at] = 'z';
     write_file(p.context.keyring, bytes);
     CHECK(contains(p.add(k_rsa2048, {"b"}), "published generation 2: 2 keys active"));
-    CHECK_EQ(p.find(k_ed25519)->id, std::string("a-711e0d"));
+    CHECK(p.find(k_ed25519)->id == "a-711e0d");
 }
 
 void the_list_of_revoked_keys_follows() {
@@ -133,6 +133,33 @@ void a_dry_run_leaves_no_trace() {
     CHECK(::access((p.context.keyring + ".new").c_str(), F_OK) != 0);
     p.context.dry_run = false; // the control
     CHECK(contains(p.add(k_rsa2048, {"b"}), "published generation 2"));
+}
+
+// Beside the plain publish.
+void a_dry_run_of_the_others_leaves_no_trace() {
+    Place p;
+    static_cast<void>(p.add(k_ed25519, {"a"}));
+    static_cast<void>(p.add(k_rsa2048, {"b"}));
+    const std::string keyring = read_file(p.context.keyring);
+    const std::string file = p.dir / "elsewhere";
+    const std::string older = p.context.keyring + ".previous";
+    p.context.dry_run = true;
+    CHECK_EQ(ctl::roll_back(p.context),
+             std::string("dry run: would put the keys and the policy of generation 1 in place again, as "
+                         "generation 3: 1 key active, 0 revoked, 0 disabled\n"));
+    CHECK_EQ(
+        ctl::publish_to(p.context, file),
+        fmt::format("dry run: would write generation 3 to {}: 2 keys active, 0 revoked, 0 disabled\n", file));
+    CHECK(::access(file.c_str(), F_OK) != 0 && ::access((file + ".new").c_str(), F_OK) != 0);
+    refused(ctl::Status::refused, "not newer",
+            [&] { static_cast<void>(ctl::install_keyring(p.context, older, false)); });
+    CHECK(contains(ctl::install_keyring(p.context, older, true), "dry run: would install it; "));
+    CHECK_EQ(read_file(p.context.keyring), keyring);
+    CHECK(::access((p.context.keyring + ".new").c_str(), F_OK) != 0);
+    p.context.dry_run = false; // the control; the number 3 was not used up
+    CHECK(contains(ctl::publish_to(p.context, file), "wrote generation 3 to "));
+    p.context.dry_run = true;
+    CHECK(contains(ctl::install_keyring(p.context, file, false), "dry run: would install it; "));
 }
 
 void going_back() {
@@ -247,6 +274,7 @@ int main() {
         GATE_TEST(no_keyring_without_the_list_of_revoked_keys),
         GATE_TEST(publish_says_which_keys_changed),
         GATE_TEST(a_dry_run_leaves_no_trace),
+        GATE_TEST(a_dry_run_of_the_others_leaves_no_trace),
         GATE_TEST(going_back),
         GATE_TEST(going_back_does_not_bring_a_revoked_key_back),
         GATE_TEST(going_back_works_without_the_store),
