@@ -66,8 +66,8 @@ class Store {
     // All keys that are not removed, in the order in which they were added. What the callback gets is its own
     // to move from.
     void each(const std::function<void(StoredKey&)>& visit);
-    // The same, what the keyring needs of them and faster: each is written to where room() says, then filled()
-    // is called.
+    // The same, what the keyring needs of them and faster: each is written to where room() says, then
+    // filled() is called.
     void each_login(const std::function<LoginRow&()>& room, const std::function<void()>& filled);
     // The revoked ones, removed or not.
     void each_revoked(const std::function<void(StoredKey&)>& visit);
