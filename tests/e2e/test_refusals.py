@@ -41,7 +41,8 @@ def test_revoked_key_is_refused_and_named(world, packet):
     key = world.enrol("to-revoke", "test")
     client = world.client(key)
     assert client.scp(packet("test.1.data")).returncode == 0
-    key_id = next(e["key"] for e in world.audit() if e.get("fingerprint") == fingerprint_of(key) and "key" in e)
+    fingerprint = fingerprint_of(key)
+    key_id = next(e["key"] for e in world.audit() if e.get("fingerprint") == fingerprint and "key" in e)
     world.gate("keys", "revoke", key_id, "--reason", "laptop stolen")
     mark = world.mark()
     done = client.scp(packet("test.2.data"))
