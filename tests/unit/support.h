@@ -126,6 +126,12 @@ class TempDir {
     std::string path_;
 };
 
+template<class A, class E>
+void check_equal(const char* file, int line, const char* what, const A& actual, const E& expected) {
+    if (!(actual == expected))
+        raise(file, line, std::string(what) + " is " + show(actual) + ", expected " + show(expected));
+}
+
 // A file with these bytes and this mode, whatever the umask.
 inline void write_file(const std::string& path, std::string_view bytes, mode_t mode = 0644) {
     const Fd fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
@@ -172,15 +178,8 @@ inline void write_file(const std::string& path, std::string_view bytes, mode_t m
         if (!(condition))                                                                                    \
             gate::test::raise(__FILE__, __LINE__, std::string("not true: " #condition ": ") + (message));    \
     } while (false)
-#define CHECK_EQ(actual, expected)                                                                           \
-    do {                                                                                                     \
-        const auto& check_a = (actual);                                                                      \
-        const auto& check_e = (expected);                                                                    \
-        if (!(check_a == check_e))                                                                           \
-            gate::test::raise(__FILE__, __LINE__,                                                            \
-                              std::string(#actual " is ") + gate::test::show(check_a) + ", expected " +      \
-                                  gate::test::show(check_e));                                                \
-    } while (false)
+// A function, so that what the two expressions refer to lives as long as it is looked at.
+#define CHECK_EQ(actual, expected) gate::test::check_equal(__FILE__, __LINE__, #actual, (actual), (expected))
 // A gate::Result that holds a value / an Error with this code.
 #define CHECK_OK(result)                                                                                     \
     do {                                                                                                     \
