@@ -1,6 +1,7 @@
 #include "gatectl/publish/compile.h"
 
 #include "gatectl/keys/names.h"
+#include "gatectl/keys/network.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
 #include "lib/base/md5.h"
@@ -23,6 +24,14 @@ constexpr std::pair<std::string_view, keyring::Binding> k_bindings[] = {
     {"observe", keyring::Binding::observe},
     {"off", keyring::Binding::off},
 };
+
+[[nodiscard]] bool is_network(const std::string& text) {
+    try {
+        return !parse_network(text).empty();
+    } catch (const Problem&) {
+        return false;
+    }
+}
 
 } // namespace
 
@@ -68,7 +77,13 @@ void compile(const LoginRow& row, keyring::KeyRecord& record) {
     record.binding = binding->second;
     record.not_before = row.not_before;
     record.expires_at = row.expires_at;
+    // A keyring has no negative dates: such an end would be none.
+    if (row.not_before < 0 || row.expires_at < 0)
+        damaged("one of its dates is none");
     record.from = split(row.text(LoginRow::sources), ',');
+    if (record.from.size() > keyring::k_max_from ||
+        !std::all_of(record.from.begin(), record.from.end(), is_network))
+        damaged("one of its networks is none");
     record.limits = row.limits;
     record.state = state_of(row.text(LoginRow::state));
     const bool active = record.state == keyring::KeyState::active;

@@ -328,6 +328,11 @@ void a_damaged_row_is_not_published() {
         {"agents = 'x/.y'", "an agent's name is not one"},
         {"agents = 'x//y'", "an agent's name is not one"},
         {"binding = 'perhaps'", "its binding is none"},
+        {"expires_at = -1", "one of its dates is none"}, // in the keyring it would be no end at all
+        {"not_before = -1", "one of its dates is none"},
+        {"sources = '10.0.0.1/8'", "one of its networks is none"},
+        {"sources = '10.0.0.0/8,,::1'", "one of its networks is none"},
+        {"sources = '*.example.org'", "one of its networks is none"},
     };
     for (const auto& [damage, words] : damages) {
         Place p;
