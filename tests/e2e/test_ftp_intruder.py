@@ -280,12 +280,11 @@ def enter_what_the_sweep_holds(side):
 def delete_on_a_line_of_its_own(side):
     """An agent's name with CR LF in it, from a script that quotes nothing."""
     with side.login() as session:
-        session.passive()
-        session.send(f"STOR x\r\nDELE {VICTIM}")
-        session.answer()
-        with contextlib.suppress(OSError, EOFError):
-            session.socket.settimeout(2)
-            session.answer()
+        session.passive().close()
+        session.send(f"STOR x.1.data\r\nDELE {VICTIM}")
+        for _ in range(2):
+            if session.answer().startswith("150"):
+                session.answer()
     return not side.victim.exists()
 
 

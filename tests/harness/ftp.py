@@ -14,6 +14,7 @@ from world import LIBEXEC, SPOOL, TREE, Daemon, port_answers, run, wait_for
 
 VSFTPD = os.environ.get("VSFTPD", "/usr/sbin/vsftpd")
 SHIPPED = TREE / "conf/vsftpd/vsftpd.conf"
+UNIT = TREE / "conf/systemd/pandora-gate-ftp.service"
 CERTIFICATE = pathlib.Path("/etc/pandora-gate/ftp.pem")
 NOCHROOT = pathlib.Path("/etc/vsftpd.nochroot_list")
 UPLOADS = SPOOL / "ftp"
@@ -53,6 +54,34 @@ auth    required   pam_succeed_if.so quiet shell = /sbin/nologin
 """
 # A stock service without rules: a password is enough.
 STOCK_PAM = "auth required pam_unix.so\naccount required pam_unix.so\n"
+
+
+def setting(name):
+    """What the shipped unit says."""
+    return [line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith(f"{name}=")][-1]
+
+
+def as_the_unit(world, limit=None):
+    """A program that starts another as the shipped unit would, as far as that can be had without systemd. `limit`: of a
+    file's size, in bytes, in place of the unit's."""
+    path = world.dir / f"as-the-unit-{limit}"
+    capabilities = ",".join("+" + c.lower().removeprefix("cap_") for c in setting("CapabilityBoundingSet").split())
+    size = limit or int(setting("LimitFSIZE").removesuffix("M")) << 20
+    assert setting("ProtectSystem") == "strict" and setting("NoNewPrivileges") == "yes"
+    uploads = setting("ReadWritePaths")
+    # Every mount but those of the kernel becomes read-only, as ProtectSystem=strict has it.
+    path.write_text(f"""#!/bin/sh -e
+[ "$1" = --inside ] || exec unshare --mount --propagation private "$0" --inside "$@"
+shift
+mount --rbind {uploads} {uploads}
+while read -r _ at _; do
+    case $at in /proc* | /sys* | /dev* | {uploads}*) ;; *) mount -o remount,bind,ro "$at" ;; esac
+done </proc/self/mounts
+export {setting("Environment")}
+exec prlimit --fsize={size} -- setpriv --no-new-privs --bounding-set=-all,{capabilities} -- "$@"
+""")
+    path.chmod(0o755)
+    return (path,)
 
 
 class Vsftpd:
@@ -102,14 +131,16 @@ class Ftp:
         NOCHROOT.write_text("ftplisted\n")
         with open("/etc/ftpusers", "a") as file:
             file.write("ftpdenied\n")
-        self.start("gate", SHIPPED.read_text())
-        self.start("plain", SHIPPED.read_text() + PLAIN)
+        self.unit = as_the_unit(world)
+        self.start("gate", SHIPPED.read_text(), self.unit)
+        self.start("plain", SHIPPED.read_text() + PLAIN, self.unit)
         self.start("document", DOCUMENT)
 
     def install(self):
         run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
         run("systemd-tmpfiles", "--create", TREE / "conf/tmpfiles.d/pandora-gate.conf")
         shutil.copy(TREE / "conf/vsftpd.nochroot_list", NOCHROOT)
+        shutil.copy(TREE / "conf/vsftpd/openssl.cnf", "/etc/pandora-gate/vsftpd-openssl.cnf")
         shutil.copy(TREE / "conf/pam.d/pandora-ftp", "/etc/pam.d/pandora-ftp")
         pathlib.Path("/etc/pam.d/document-ftp").write_text(DOCUMENT_PAM)
         self.ca = self.world.dir / "ftp-ca.pem"
