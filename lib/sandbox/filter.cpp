@@ -169,6 +169,32 @@ void allow_unnamed_to_be_named(Filter& filter, const PublisherCalls& calls) {
         filter.allow({SCMP_SYS(dup3)}, {is(1, calls.link_slot), is(2, O_CLOEXEC)});
 }
 
+// The log, the child, and waiting for a lock: what every process that takes files does beside taking them.
+void allow_company(Filter& filter, int log, pid_t child) {
+    if (log >= 0)
+        filter.allow({SCMP_SYS(sendto)}, {is(0, log)});
+    filter.allow({SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64)});
+    filter.allow({SCMP_SYS(kill)}, {is(0, child), is(1, SIGKILL)});
+    filter.allow({SCMP_SYS(wait4)}, {is(0, child)});
+}
+
+// A descriptor of an upload directory.
+[[nodiscard]] Condition is_inbox(unsigned argument) {
+    constexpr auto k_first = static_cast<std::uint64_t>(k_inbox_descriptors);
+    static_assert((k_first & (k_first - 1)) == 0, "a mask tells the range");
+    return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, 0xFFFF'FFFF & ~(k_first - 1), k_first);
+}
+
+void allow_uploads(Filter& filter) {
+    constexpr std::uint32_t k_large_file = __O_LARGEFILE;
+    filter.allow({SCMP_SYS(openat)}, {is_inbox(0), is_but_for(2, k_large_file, k_open_upload)});
+    filter.allow({SCMP_SYS(unlinkat)}, {is_inbox(0), is(2, 0)});
+    filter.allow({SCMP_SYS(renameat2)}, {is_inbox(0), is_inbox(2), is(4, 0)});
+    for (const int command : {F_GETLK, F_GETLK64})
+        filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(1, command)});
+    filter.allow({SCMP_SYS(read)}); // of what is open: uploads, and the checker's answers
+}
+
 } // namespace
 
 Result<void> filter_front(int channel) {
@@ -201,11 +227,21 @@ Result<void> filter_publisher(const PublisherCalls& calls) {
     allow_new_files(filter, calls);
     if (!calls.named)
         allow_unnamed_to_be_named(filter, calls);
-    if (calls.log >= 0)
-        filter.allow({SCMP_SYS(sendto)}, {is(0, calls.log)});
-    filter.allow({SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64)});
-    filter.allow({SCMP_SYS(kill)}, {is(0, calls.front), is(1, SIGKILL)});
-    filter.allow({SCMP_SYS(wait4)}, {is(0, calls.front)});
+    allow_company(filter, calls.log, calls.front);
+    return filter.load();
+}
+
+Result<void> filter_sweep(const SweepCalls& calls) {
+    Filter filter;
+    allow_always(filter);
+    PublisherCalls files;
+    const std::array staging = {calls.staging};
+    files.staging = staging;
+    files.targets = calls.targets;
+    files.named = true;
+    allow_new_files(filter, files);
+    allow_uploads(filter);
+    allow_company(filter, calls.log, calls.checker);
     return filter.load();
 }
 

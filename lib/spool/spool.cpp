@@ -173,7 +173,7 @@ Result<void> Spool::link(Reservation& r, int directory, const char* name) {
     if (r.name_.empty())
         return fs_.link_fd(r.fd_.get(), directory, name);
     if (naming_ == Naming::moved)
-        return move(r, directory, name);
+        return move_or_link(r, directory, name);
     const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), directory, name);
     // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
     struct stat st {};
@@ -182,6 +182,17 @@ Result<void> Spool::link(Reservation& r, int directory, const char* name) {
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation
     return move(r, directory, name);
+}
+
+// NFS has no renameat2(2): there the process may end between the two steps.
+Result<void> Spool::move_or_link(Reservation& r, int directory, const char* name) {
+    const Result<void> moved = move(r, directory, name);
+    if (moved || (moved.error().sys_errno != EINVAL && moved.error().sys_errno != ENOSYS))
+        return moved;
+    GATE_CHECK(fs_.link_name(staging_.get(), r.name_.c_str(), directory, name));
+    GATE_CHECK(fs_.unlink(staging_.get(), r.name_.c_str()));
+    r.name_.clear();
+    return {};
 }
 
 Result<void> Spool::move(Reservation& r, int directory, const char* name) {

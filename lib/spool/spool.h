@@ -106,6 +106,7 @@ class Spool {
     [[nodiscard]] Result<Reservation> prepare(Reservation made, std::optional<std::uint64_t> size);
     [[nodiscard]] Result<Reservation> reserve_named();
     [[nodiscard]] Result<void> link(Reservation& reservation, int directory, const char* name);
+    [[nodiscard]] Result<void> move_or_link(Reservation& reservation, int directory, const char* name);
     [[nodiscard]] Result<void> move(Reservation& reservation, int directory, const char* name);
     [[nodiscard]] std::uint64_t remove_leftovers();
 
