@@ -49,7 +49,7 @@ struct Answer {
         ::_exit(1);
     std::uint64_t size = 0;
     while (::read(STDIN_FILENO, &size, sizeof size) == sizeof size && size <= k_max_upload) {
-        const Answer answer = answer_of(checker.check({buffer, static_cast<std::size_t>(size)}));
+        const Answer answer = answer_of(checker.check({buffer, size}));
         if (::write(STDOUT_FILENO, &answer, sizeof answer) != sizeof answer)
             break;
     }

@@ -15,8 +15,8 @@ using sandbox::Access;
 
 constexpr std::uint64_t k_mebibyte = 1024 * 1024;
 constexpr std::uint64_t k_checker_files = 8; // three, and one while Landlock is set up
-// Every descriptor that the filter may know.
-constexpr std::uint64_t k_files = 2 * sandbox::k_inbox_descriptors;
+// Directories, the small files of its own, log, checker, one upload and its reservation.
+constexpr std::uint64_t k_files = 32;
 // The names of the uploads of a pass; in the checker, what it takes to read a packet.
 constexpr std::uint64_t k_own_memory = 64 * k_mebibyte;
 // The program, libc, stacks.
@@ -35,10 +35,8 @@ constexpr std::uint64_t k_program = 64 * k_mebibyte;
                                                                     Access::remove_file},
                                                 {parts.data_in, Access::make_file | Access::move},
                                                 {parts.quarantine, Access::make_file | Access::move}};
-    for (const int inbox : parts.inboxes)
-        out.push_back({inbox, Access::read_file | Access::remove_file | Access::move});
-    for (const int held : parts.held)
-        out.push_back({held, Access::make_file | Access::move});
+    out.push_back({parts.uploads, Access::read_file | Access::remove_file | Access::move});
+    out.push_back({parts.held, Access::make_file | Access::move}); // below uploads, so that is granted too
     return out;
 }
 
@@ -53,9 +51,8 @@ Result<void> confine_checker() {
 }
 
 Result<Protection> confine(const Parts& parts) {
-    std::vector<int> keep = {STDIN_FILENO,  STDOUT_FILENO, STDERR_FILENO,    parts.log,
-                             parts.data_in, parts.staging, parts.quarantine, parts.checker};
-    keep.insert(keep.end(), parts.inboxes.begin(), parts.inboxes.end());
+    std::vector<int> keep = {STDIN_FILENO,  STDOUT_FILENO,    STDERR_FILENO, parts.log,     parts.data_in,
+                             parts.staging, parts.quarantine, parts.checker, parts.uploads, parts.held};
     keep.insert(keep.end(), parts.others.begin(), parts.others.end());
     GATE_CHECK(sandbox::close_all_but(std::move(keep)));
     GATE_CHECK(sandbox::harden(limits(k_files)));
@@ -67,6 +64,7 @@ Result<Protection> confine(const Parts& parts) {
     GATE_CHECK(sandbox::filter_sweep({.log = parts.log,
                                       .staging = parts.staging,
                                       .targets = {parts.data_in, parts.quarantine},
+                                      .inboxes = {parts.uploads, parts.held},
                                       .checker = parts.checker_pid}));
     return out;
 }

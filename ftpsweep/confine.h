@@ -21,9 +21,9 @@ struct Parts {
     int quarantine = -1;
     int checker = -1; // the channel
     pid_t checker_pid = -1;
-    std::vector<int> inboxes; // upload directories, and what is held in them
-    std::vector<int> held;    // of the inboxes: where uploads are moved to
-    std::vector<int> others;  // files that it reads and writes in place
+    int uploads = -1;
+    int held = -1;
+    std::vector<int> others; // files that it reads and writes in place
 };
 
 // How much of the sandbox this kernel has.

@@ -27,14 +27,6 @@ using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
     return fail_errno("the upload directory cannot be opened");
 }
 
-// A descriptor that only the filter's rules for inboxes meet.
-[[nodiscard]] Result<Fd> into_range(const Fd& fd) {
-    Fd out{::fcntl(fd.get(), F_DUPFD_CLOEXEC, sandbox::k_inbox_descriptors)};
-    if (!out.valid() || out.get() >= 2 * sandbox::k_inbox_descriptors)
-        return fail(Errc::system, "too many upload directories for one pass");
-    return out;
-}
-
 [[nodiscard]] Result<std::vector<std::string>> read_names(int directory, std::size_t most) {
     const int again = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const Directory dir(again < 0 ? nullptr : ::fdopendir(again), ::closedir);
@@ -71,13 +63,13 @@ Result<std::vector<Place>> find_places(const std::string& directory) {
 
 Result<Inbox> open_inbox(const std::string& directory, std::size_t most_names) {
     Inbox out;
-    GATE_TRY(const Fd uploads, open_directory(AT_FDCWD, directory.c_str()));
-    GATE_TRY(out.names, read_names(uploads.get(), most_names));
-    if (const auto held = open_directory(uploads.get(), k_held_name)) {
-        GATE_TRY(out.held_names, read_names(held->get(), most_names));
-        GATE_TRY(out.held, into_range(*held));
-    }
-    GATE_TRY(out.uploads, into_range(uploads));
+    GATE_TRY(out.uploads, open_directory(AT_FDCWD, directory.c_str()));
+    GATE_TRY(out.names, read_names(out.uploads.get(), most_names));
+    auto held = open_directory(out.uploads.get(), k_held_name);
+    if (!held)
+        return out;
+    out.held = std::move(*held);
+    GATE_TRY(out.held_names, read_names(out.held.get(), most_names));
     return out;
 }
 

@@ -33,8 +33,7 @@ struct Inbox {
     std::vector<std::string> held_names; // in held, sorted
 };
 
-// Opens it and reads the names, so many at most. Both descriptors are in the range that the filter knows
-// (lib/sandbox/filter.h). Errors: missing, not_regular, system.
+// Opens it and reads the names, so many at most. Errors: missing, not_regular, system.
 [[nodiscard]] Result<Inbox> open_inbox(const std::string& directory, std::size_t most_names);
 
 // What tells one upload from another, and from itself after a change.

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstring>
-#include <optional>
 #include <unistd.h>
 
 namespace gate::sweep {
@@ -18,7 +17,6 @@ using Text = std::array<char, 256>;
 struct Entry {
     std::uint32_t active;
     std::uint32_t held;
-    Text sender;
     Text name;
     Text staged;
     Identity identity;
@@ -51,8 +49,7 @@ Result<std::optional<Taking>> Journal::read() const {
         return std::unexpected(read.error());
     if (!read || !*read || entry.active == 0)
         return std::nullopt;
-    return Taking{.sender = get(entry.sender),
-                  .name = get(entry.name),
+    return Taking{.name = get(entry.name),
                   .held = entry.held != 0,
                   .staged = get(entry.staged),
                   .identity = entry.identity};
@@ -63,8 +60,7 @@ Result<void> Journal::begin(const Taking& taking) {
     entry.active = 1;
     entry.held = taking.held ? 1 : 0;
     entry.identity = taking.identity;
-    if (!put(entry.sender, taking.sender) || !put(entry.name, taking.name) ||
-        !put(entry.staged, taking.staged) || taking.staged.empty())
+    if (!put(entry.name, taking.name) || !put(entry.staged, taking.staged) || taking.staged.empty())
         return fail(Errc::bad_input, "a name is longer than a name can be");
     GATE_CHECK(spool::write_record(fd_.get(), std::as_bytes(std::span(&entry, 1))));
     if (durable_ && ::fdatasync(fd_.get()) != 0)

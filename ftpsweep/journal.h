@@ -5,6 +5,7 @@
 
 #include "ftpsweep/inbox.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -12,7 +13,6 @@
 namespace gate::sweep {
 
 struct Taking {
-    std::string sender;
     std::string name;   // of the upload
     bool held = false;  // it lies in k_held_name
     std::string staged; // name in the staging directory of the sweep

@@ -1,6 +1,7 @@
 #include "ftpsweep/trail.h"
 
 #include "lib/audit/session_id.h"
+#include "lib/keyring/ftp_sender.h"
 
 #include <cstring>
 #include <unistd.h>
@@ -51,11 +52,18 @@ void Trail::recovered(const DropFacts& upload) {
     send(drop_line(Event::upload_recovered, upload));
 }
 
-void report_failure(const Error& cause, std::string_view remedy) {
+void Trail::failed(const Error& cause) {
+    Line out = line(Event::sweep_failed);
+    spool::add_cause(out, cause);
+    send(std::move(out));
+}
+
+void report_failure(std::string_view sender, const Error& cause) {
     Line out(Event::sweep_failed);
     out.text("session", audit::session_id(::getpid()));
+    if (!sender.empty())
+        out.text("key", std::string(keyring::k_ftp_prefix) + std::string(sender));
     spool::add_cause(out, cause);
-    out.text("remedy", remedy);
     audit::Transport().send(std::move(out));
 }
 

@@ -23,9 +23,11 @@ class Trail : public spool::DropTrail {
     void refused(const DropFacts& upload, spool::Reason why, const Error* cause = nullptr);
     // A sweep was ended after it had taken the upload, before it could say so or remove it.
     void recovered(const DropFacts& upload);
+    // The pass was ended, because going on could lose or double something.
+    void failed(const Error& cause);
 };
 
-// The sweep cannot work at all; once, until it could again.
-void report_failure(const Error& cause, std::string_view remedy);
+// A pass cannot work at all; `sender` is empty where it is not known whose.
+void report_failure(std::string_view sender, const Error& cause);
 
 } // namespace gate::sweep

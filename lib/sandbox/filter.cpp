@@ -178,18 +178,17 @@ void allow_company(Filter& filter, int log, pid_t child) {
     filter.allow({SCMP_SYS(wait4)}, {is(0, child)});
 }
 
-// A descriptor of an upload directory.
-[[nodiscard]] Condition is_inbox(unsigned argument) {
-    constexpr auto k_first = static_cast<std::uint64_t>(k_inbox_descriptors);
-    static_assert((k_first & (k_first - 1)) == 0, "a mask tells the range");
-    return SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, 0xFFFF'FFFF & ~(k_first - 1), k_first);
-}
-
-void allow_uploads(Filter& filter) {
+void allow_uploads(Filter& filter, const SweepCalls& calls) {
     constexpr std::uint32_t k_large_file = __O_LARGEFILE;
-    filter.allow({SCMP_SYS(openat)}, {is_inbox(0), is_but_for(2, k_large_file, k_open_upload)});
-    filter.allow({SCMP_SYS(unlinkat)}, {is_inbox(0), is(2, 0)});
-    filter.allow({SCMP_SYS(renameat2)}, {is_inbox(0), is_inbox(2), is(4, 0)});
+    for (const int inbox : calls.inboxes) {
+        if (inbox < 0)
+            continue;
+        filter.allow({SCMP_SYS(openat)}, {is(0, inbox), is_but_for(2, k_large_file, k_open_upload)});
+        filter.allow({SCMP_SYS(unlinkat)}, {is(0, inbox), is(2, 0)});
+    }
+    const auto [uploads, held] = calls.inboxes;
+    if (held >= 0)
+        filter.allow({SCMP_SYS(renameat2)}, {is(0, uploads), is(2, held), is(4, 0)});
     for (const int command : {F_GETLK, F_GETLK64})
         filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(1, command)});
     filter.allow({SCMP_SYS(read)}); // of what is open: uploads, and the checker's answers
@@ -240,7 +239,7 @@ Result<void> filter_sweep(const SweepCalls& calls) {
     files.targets = calls.targets;
     files.named = true;
     allow_new_files(filter, files);
-    allow_uploads(filter);
+    allow_uploads(filter, calls);
     allow_company(filter, calls.log, calls.checker);
     return filter.load();
 }

@@ -33,9 +33,6 @@ struct PublisherCalls {
 // What publishes. Every descriptor that is open can be written, read at an offset, locked and synced.
 [[nodiscard]] Result<void> filter_publisher(const PublisherCalls& calls);
 
-// Upload directories are open at descriptors from this one to twice this one, and nothing else is: so a
-// filter can tell them, however many there are.
-inline constexpr int k_inbox_descriptors = 512;
 // The one way to open what lies there: it follows no link, waits for nobody, and becomes no terminal.
 inline constexpr int k_open_upload = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
@@ -43,6 +40,7 @@ struct SweepCalls {
     int log = -1;                          // sendto
     int staging = -1;                      // where files are made, with names, and moved from
     std::array<int, 2> targets = {-1, -1}; // where they are moved to
+    std::array<int, 2> inboxes = {-1, -1}; // the upload directory, and the one for what is held
     pid_t checker = -1;                    // may be killed and waited for
 };
 // What takes uploads: as the publisher with named files; besides it opens uploads, asks for their locks,

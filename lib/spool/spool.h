@@ -27,6 +27,8 @@ class Reservation {
 
     // Its name in the staging directory; empty for an unnamed file.
     [[nodiscard]] const std::string& staged_name() const { return name_; }
+    // Leaves that name behind, for whoever comes next to find.
+    void abandon() { name_.clear(); }
 
   private:
     friend class Spool;
