@@ -187,8 +187,10 @@ void allow_uploads(Filter& filter, const SweepCalls& calls) {
         filter.allow({SCMP_SYS(unlinkat)}, {is(0, inbox), is(2, 0)});
     }
     const auto [uploads, held] = calls.inboxes;
-    if (held >= 0)
+    if (held >= 0) { // what a C library makes of renameat(2)
+        filter.allow({SCMP_SYS(renameat)}, {is(0, uploads), is(2, held)});
         filter.allow({SCMP_SYS(renameat2)}, {is(0, uploads), is(2, held), is(4, 0)});
+    }
     for (const int command : {F_GETLK, F_GETLK64})
         filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(1, command)});
     filter.allow({SCMP_SYS(read)}); // of what is open: uploads, and the checker's answers
