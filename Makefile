@@ -87,6 +87,7 @@ archives = $(patsubst %,$(O)/lib%.a,$(1))
 AUTHKEYS_SRC := $(wildcard authkeys_cmd/*.cpp)
 DROP_SRC     := $(wildcard forcecmd/*.cpp forcecmd/*/*.cpp forcecmd/*/*/*.cpp)
 CTL_SRC      := $(wildcard gatectl/*.cpp gatectl/*/*.cpp)
+SWEEP_SRC    := $(wildcard ftpsweep/*.cpp)
 PAM_SRC      := $(wildcard pam_pandora/*.cpp)
 UNIT_SRC     := $(wildcard tests/unit/test_*.cpp)
 PAMTEST_SRC  := $(wildcard tests/pam/test_*.cpp)
@@ -94,7 +95,7 @@ PEER_SRC     := $(wildcard tests/bench/peers/*.c)
 BENCH_SRC    := $(wildcard tests/bench/*.cpp)
 HARNESS_SRC  := $(wildcard tests/harness/*.cpp)
 
-PROGRAMS := $(O)/authkeys $(O)/drop $(O)/pandora-gate $(O)/pam_pandora.so
+PROGRAMS := $(O)/authkeys $(O)/drop $(O)/sweep $(O)/pandora-gate $(O)/pam_pandora.so
 UNIT_BIN := $(patsubst tests/unit/%.cpp,$(O)/tests/unit/%,$(UNIT_SRC))
 PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
@@ -137,6 +138,10 @@ $(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox 
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 
+$(O)/sweep: $(call objs,$(SWEEP_SRC)) $(call archives,spool audit keyring sandbox base)
+	$(call say,LINK,$@)
+	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
+
 $(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,spool audit keyring base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto $(L_XXHASH) -lexpat
@@ -170,7 +175,7 @@ hostile: $(addprefix $(O)/hostile/,drop drop-open old_kernel) ## drop as if some
 
 # --- tests -------------------------------------------------------------------------------------------
 # A unit test may use any library and, by name, objects of a program that hold no main().
-TEST_OBJS := $(call objs,$(filter-out %/main.cpp,$(AUTHKEYS_SRC) $(DROP_SRC) $(PAM_SRC)))
+TEST_OBJS := $(call objs,$(filter-out %/main.cpp,$(AUTHKEYS_SRC) $(DROP_SRC) $(SWEEP_SRC) $(PAM_SRC)))
 $(O)/libundertest.a: $(TEST_OBJS)
 	@rm -f $@
 	$(Q)$(AR) rcsD $@ $^
@@ -260,7 +265,7 @@ format-check: ## fail if a source is not in the house's format
 install: all ## DESTDIR, PREFIX, LIBEXECDIR, PAMDIR, SYSCONFDIR
 	install -d $(DESTDIR)$(LIBEXECDIR)/pandora-gate $(DESTDIR)$(SBINDIR) $(DESTDIR)$(PAMDIR)
 	install -d $(DESTDIR)$(SYSCONFDIR)/pandora-gate $(DESTDIR)$(STATEDIR)/home $(DESTDIR)$(DATADIR)/pandora-gate
-	install -m 0755 $(O)/authkeys $(O)/drop $(DESTDIR)$(LIBEXECDIR)/pandora-gate/
+	install -m 0755 $(O)/authkeys $(O)/drop $(O)/sweep $(DESTDIR)$(LIBEXECDIR)/pandora-gate/
 	install -m 0755 $(O)/pandora-gate $(DESTDIR)$(SBINDIR)/
 	install -m 0644 $(O)/pam_pandora.so $(DESTDIR)$(PAMDIR)/
 	test -e $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml || \

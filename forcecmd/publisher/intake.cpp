@@ -34,7 +34,7 @@ Intake::Intake(const keyring::Policy& policy, const keyring::KeyRecord& key, Fs&
                const spool::StatePaths& state)
     : policy_(policy), trail_(trail), admission_(policy, key), spool_(spool::Spool::open(policy, fs)) {
     if (!spool_) {
-        trail_.spool_unusable(spool_.error());
+        trail_.spool_unusable(policy_, spool_.error());
         return;
     }
     ledger_.emplace(policy, key.fingerprint, *spool_, state, ::geteuid());
@@ -241,8 +241,11 @@ Reason Intake::keep(Accepted& accepted, std::span<const std::byte> bytes) {
     const auto sidecar = [&](const spool::Taken& taken) {
         return trail_.quarantine_line(facts_of(accepted), taken, accepted.verdict).finish() + '\n';
     };
-    accepted.taken = keeper_->take(std::move(*accepted.file.reservation),
-                                   {accepted.file.name, name.agent, bytes, accepted.verdict, sidecar});
+    accepted.taken = keeper_->take(*accepted.file.reservation, {.name = accepted.file.name,
+                                                                .agent = name.agent,
+                                                                .content = bytes,
+                                                                .verdict = accepted.verdict,
+                                                                .sidecar = sidecar});
     accepted.file.reservation.reset();
     const spool::Taken& taken = accepted.taken;
     if (taken.kind != spool::Taken::Kind::refused)

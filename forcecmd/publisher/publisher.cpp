@@ -89,7 +89,7 @@ int Publisher::serve() {
     while (wait_for_request()) {
         Result<Received> received = channel_.receive_request();
         if (!received && received.error().code != Errc::closed)
-            trail_.breach(received.error().what);
+            trail_.breach("front", received.error().what);
         if (!received || !handle(*received))
             break;
     }
@@ -144,14 +144,14 @@ bool Publisher::handle(const Received& received) {
         status_ = request.size > 255 ? 1 : static_cast<int>(request.size);
         return false;
     }
-    trail_.breach("a message that there is not"); // the front is not ours any more
+    trail_.breach("front", "a message that there is not"); // the front is not ours any more
     return false;
 }
 
 bool Publisher::answer(spool::Reason reason) {
     const Result<void> sent = channel_.send(Reply{.reason = reason});
     if (!sent && sent.error().sys_errno == EAGAIN)
-        trail_.breach("answers are not read");
+        trail_.breach("front", "answers are not read");
     return sent.has_value();
 }
 
@@ -164,9 +164,9 @@ void Publisher::end_front() {
     // By hand, or by this process. Everything else is a bug, or somebody who looks for one.
     const int number = WTERMSIG(status);
     if (number == SIGSYS)
-        trail_.breach("a system call outside its filter", number);
+        trail_.breach("front", "a system call outside its filter", number);
     else if (number != SIGKILL && number != SIGTERM && number != SIGINT && number != SIGHUP)
-        trail_.breach("a crash", number);
+        trail_.breach("front", "a crash", number);
 }
 
 // What comes after the answer keeps no client waiting: the audit, and room for the next file. For a client

@@ -1,5 +1,6 @@
 #include "gatectl/publish/config.h"
 
+#include "gatectl/account.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/settings.h"
 #include "lib/base/file.h"
@@ -30,6 +31,8 @@ class ConfigReader {
         if (find("spool.quarantine") == nullptr)
             policy_.spool_quarantine = beside + "/quarantine";
         check_together();
+        if (policy_.ftp_enabled)
+            find_ftp_user();
         if (!wrong_.empty())
             refuse();
         return policy_;
@@ -65,6 +68,28 @@ class ConfigReader {
             else if (const std::string verdict = row->apply(value, policy_); !verdict.empty())
                 add(key.source(), fmt::format("{} {}", full, verdict));
         }
+    }
+
+    // Guests of vsftpd are this user: it must exist, and own nothing that a packet passes through.
+    void find_ftp_user() {
+        constexpr std::string_view k_default = "_pandora-ftp";
+        const toml::node* written = find("ftp.user");
+        const std::string name(written != nullptr ? written->value_or(std::string_view())
+                                                  : std::string_view(k_default));
+        const auto& where = (written != nullptr ? written : find("ftp.enabled"))->source();
+        const auto user = find_account(name);
+        if (!user)
+            return add(where, fmt::format("ftp.user {0} does not exist: run `systemd-sysusers`, or `useradd "
+                                          "-r -M -s /usr/sbin/nologin {0}`",
+                                          name));
+        const auto account = find_account(policy_.account_user);
+        if (user->uid == 0 || name == policy_.account_user || (account && account->uid == user->uid))
+            return add(where,
+                       fmt::format("ftp.user {} must be neither root nor account.user: it could change "
+                                   "what others uploaded",
+                                   name));
+        policy_.ftp_uid = user->uid;
+        policy_.ftp_gid = user->gid;
     }
 
     void check_together() {

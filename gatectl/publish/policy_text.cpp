@@ -20,6 +20,10 @@ using keyring::Policy;
     return gid == keyring::k_inherit_group ? "(the directory's)" : fmt::format("gid {}", gid);
 }
 
+[[nodiscard]] std::string ftp_user(std::uint32_t uid, std::uint32_t gid) {
+    return uid == keyring::k_no_ftp_user ? "(FTP is off)" : fmt::format("uid {} gid {}", uid, gid);
+}
+
 [[nodiscard]] const char* word(keyring::Durability d) {
     return d == keyring::Durability::full ? "full" : d == keyring::Durability::file ? "file" : "none";
 }
@@ -92,6 +96,10 @@ std::vector<SettingText> policy_text(const Policy& p) {
         {"audit.mode", word(p.audit_mode)},
         {"audit.key_served", yes_or_no(p.audit_key_served)},
         {"audit.repeat_window", seconds(p.audit_repeat_window)},
+        {"ftp.enabled", yes_or_no(p.ftp_enabled)},
+        {"ftp.directory", p.ftp_directory},
+        {"ftp.user", ftp_user(p.ftp_uid, p.ftp_gid)},
+        {"ftp.incomplete_hold", seconds(p.ftp_incomplete_hold)},
     };
 }
 

@@ -177,6 +177,14 @@ Verdict keys_types(const toml::node& value, Policy& policy) {
     return {};
 }
 
+// Who it is has to be known only where FTP is on: config.cpp looks it up then.
+Verdict ftp_user(const toml::node& value, Policy&) {
+    const auto* text = value.as_string();
+    if (text == nullptr || !is_account_name(text->get()))
+        return "must be the name of a user";
+    return {};
+}
+
 Verdict group(const toml::node& value, Policy& policy) {
     const auto* text = value.as_string();
     if (text == nullptr || (!text->get().empty() && !is_account_name(text->get())))
@@ -245,6 +253,10 @@ constexpr Setting k_settings[] = {
     {"audit", "mode", word<&Policy::audit_mode, k_audit_modes>},
     {"audit", "key_served", yes_or_no<&Policy::audit_key_served>},
     {"audit", "repeat_window", time<&Policy::audit_repeat_window, 0, k_day>},
+    {"ftp", "enabled", yes_or_no<&Policy::ftp_enabled>},
+    {"ftp", "directory", directory<&Policy::ftp_directory>},
+    {"ftp", "user", ftp_user},
+    {"ftp", "incomplete_hold", time<&Policy::ftp_incomplete_hold, 1, k_day>},
 };
 
 [[nodiscard]] bool apart(const std::string& a, const std::string& b) {
@@ -267,6 +279,12 @@ std::vector<Contradiction> contradictions(const Policy& p) {
         out.push_back({{"spool.quarantine", "spool.staging", "spool.directory"},
                        "spool.quarantine must be beside spool.directory and spool.staging: neither the same "
                        "nor one below the other"});
+    if (p.ftp_enabled &&
+        (!apart(p.ftp_directory, p.spool_directory) || !apart(p.ftp_directory, p.spool_staging) ||
+         !apart(p.ftp_directory, p.spool_quarantine)))
+        out.push_back({{"ftp.directory", "spool.directory", "ftp.enabled"},
+                       "ftp.directory must be beside spool.directory, spool.staging and spool.quarantine: "
+                       "neither the same as one of them nor one below the other"});
     if (p.drop_session_bytes < p.drop_max_file_size)
         out.push_back({{"drop.session_bytes", "drop.max_file_size"},
                        "drop.session_bytes must not be smaller than drop.max_file_size"});

@@ -29,6 +29,12 @@ enum class Event : std::uint8_t {
     drop_ignored,     // a file nobody reads was taken and thrown away (.checksum)
     drop_refused,     // a file was refused
     drop_aborted,     // a file was begun and not finished
+    upload_waiting,   // sweep: an upload by FTP cannot be taken now
+    upload_held,      // its packet has no end: it waits for another one of its name
+    upload_replaced,  // that one came
+    upload_refused,   // it is no upload: it stays where it is
+    upload_recovered, // it had been taken when a sweep was ended
+    sweep_failed,     // uploads cannot be taken at all
     key_changed,      // pandora-gate keys: an administrator changed the store
     keys_imported,    // pandora-gate keys import: many at once
     keyring_published,
@@ -84,6 +90,18 @@ enum class Event : std::uint8_t {
         return "drop.refused";
     case Event::drop_aborted:
         return "drop.aborted";
+    case Event::upload_waiting:
+        return "upload.waiting";
+    case Event::upload_held:
+        return "upload.held";
+    case Event::upload_replaced:
+        return "upload.replaced";
+    case Event::upload_refused:
+        return "upload.refused";
+    case Event::upload_recovered:
+        return "upload.recovered";
+    case Event::sweep_failed:
+        return "sweep.failed";
     case Event::key_changed:
         return "key.changed";
     case Event::keys_imported:

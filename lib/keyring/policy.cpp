@@ -45,6 +45,11 @@ enum Tag : std::uint16_t {
     k_keys_min_rsa_bits = 112,
     k_keys_types = 113,
     k_keys_expiry_option = 114,
+    k_ftp_enabled = 128,
+    k_ftp_directory = 129,
+    k_ftp_uid = 130,
+    k_ftp_gid = 131,
+    k_ftp_incomplete_hold = 132,
 };
 
 // One list of fields for both directions: what is written cannot differ from what is read.
@@ -84,6 +89,11 @@ void visit(P& p, Visitor&& v) {
     v(k_audit_mode, p.audit_mode);
     v(k_audit_key_served, p.audit_key_served);
     v(k_audit_repeat_window, p.audit_repeat_window);
+    v(k_ftp_enabled, p.ftp_enabled);
+    v(k_ftp_directory, p.ftp_directory);
+    v(k_ftp_uid, p.ftp_uid);
+    v(k_ftp_gid, p.ftp_gid);
+    v(k_ftp_incomplete_hold, p.ftp_incomplete_hold);
 }
 
 [[nodiscard]] Result<void> assign(const TlvField& field, std::string& target) {
@@ -119,8 +129,11 @@ requires(std::is_integral_v<T> || std::is_enum_v<T>)
         !between(AuditMode::best_effort, p.audit_mode, AuditMode::required))
         return fail(Errc::version, "the policy holds a value that this program does not know");
     if (p.account_user.empty() || !p.spool_directory.starts_with('/') || !p.spool_staging.starts_with('/') ||
-        !p.spool_quarantine.starts_with('/'))
+        !p.spool_quarantine.starts_with('/') || !p.ftp_directory.starts_with('/'))
         return fail(Errc::damaged, "the policy lacks an account or a directory");
+    const bool has_ftp_user = p.ftp_uid != k_no_ftp_user && p.ftp_gid != k_no_ftp_user && p.ftp_uid != 0;
+    if (p.ftp_enabled && !has_ftp_user)
+        return fail(Errc::damaged, "the policy has FTP without a user for it");
     return {};
 }
 

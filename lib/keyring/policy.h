@@ -50,6 +50,8 @@ enum class AuditMode : std::uint8_t {
 
 // spool_gid of a policy that leaves the group to the directory (its set-group-ID bit).
 inline constexpr std::uint32_t k_inherit_group = UINT32_MAX;
+// ftp_uid and ftp_gid of a policy without FTP.
+inline constexpr std::uint32_t k_no_ftp_user = UINT32_MAX;
 
 // Sizes are bytes, times seconds unless the name says otherwise. The values here are the shipped defaults.
 struct Policy {
@@ -101,6 +103,13 @@ struct Policy {
     bool audit_key_served = false;
     // The same refusal by the same key within this time is counted, not told; 0: each is told.
     std::uint32_t audit_repeat_window = 60 * 60;
+
+    bool ftp_enabled = false;
+    std::string ftp_directory = "/var/spool/pandora/ftp";
+    // What ftp.user was when the policy was compiled, and its primary group.
+    std::uint32_t ftp_uid = k_no_ftp_user;
+    std::uint32_t ftp_gid = k_no_ftp_user;
+    std::uint32_t ftp_incomplete_hold = 10 * 60;
 
     bool operator==(const Policy&) const = default;
 };

@@ -169,6 +169,33 @@ void allow_unnamed_to_be_named(Filter& filter, const PublisherCalls& calls) {
         filter.allow({SCMP_SYS(dup3)}, {is(1, calls.link_slot), is(2, O_CLOEXEC)});
 }
 
+// The log, the child, and waiting for a lock: what every process that takes files does beside taking them.
+void allow_company(Filter& filter, int log, pid_t child) {
+    if (log >= 0)
+        filter.allow({SCMP_SYS(sendto)}, {is(0, log)});
+    filter.allow({SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64)});
+    filter.allow({SCMP_SYS(kill)}, {is(0, child), is(1, SIGKILL)});
+    filter.allow({SCMP_SYS(wait4)}, {is(0, child)});
+}
+
+void allow_uploads(Filter& filter, const SweepCalls& calls) {
+    constexpr std::uint32_t k_large_file = __O_LARGEFILE;
+    for (const int inbox : calls.inboxes) {
+        if (inbox < 0)
+            continue;
+        filter.allow({SCMP_SYS(openat)}, {is(0, inbox), is_but_for(2, k_large_file, k_open_upload)});
+        filter.allow({SCMP_SYS(unlinkat)}, {is(0, inbox), is(2, 0)});
+    }
+    const auto [uploads, held] = calls.inboxes;
+    if (held >= 0) { // what a C library makes of renameat(2)
+        filter.allow({SCMP_SYS(renameat)}, {is(0, uploads), is(2, held)});
+        filter.allow({SCMP_SYS(renameat2)}, {is(0, uploads), is(2, held), is(4, 0)});
+    }
+    for (const int command : {F_GETLK, F_GETLK64})
+        filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(1, command)});
+    filter.allow({SCMP_SYS(read)}); // of what is open: uploads, and the checker's answers
+}
+
 } // namespace
 
 Result<void> filter_front(int channel) {
@@ -201,11 +228,21 @@ Result<void> filter_publisher(const PublisherCalls& calls) {
     allow_new_files(filter, calls);
     if (!calls.named)
         allow_unnamed_to_be_named(filter, calls);
-    if (calls.log >= 0)
-        filter.allow({SCMP_SYS(sendto)}, {is(0, calls.log)});
-    filter.allow({SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(clock_nanosleep_time64)});
-    filter.allow({SCMP_SYS(kill)}, {is(0, calls.front), is(1, SIGKILL)});
-    filter.allow({SCMP_SYS(wait4)}, {is(0, calls.front)});
+    allow_company(filter, calls.log, calls.front);
+    return filter.load();
+}
+
+Result<void> filter_sweep(const SweepCalls& calls) {
+    Filter filter;
+    allow_always(filter);
+    PublisherCalls files;
+    const std::array staging = {calls.staging};
+    files.staging = staging;
+    files.targets = calls.targets;
+    files.named = true;
+    allow_new_files(filter, files);
+    allow_uploads(filter, calls);
+    allow_company(filter, calls.log, calls.checker);
     return filter.load();
 }
 

@@ -11,6 +11,8 @@
 
 #include "lib/base/result.h"
 
+#include <array>
+#include <fcntl.h>
 #include <span>
 #include <sys/types.h>
 
@@ -30,5 +32,19 @@ struct PublisherCalls {
 };
 // What publishes. Every descriptor that is open can be written, read at an offset, locked and synced.
 [[nodiscard]] Result<void> filter_publisher(const PublisherCalls& calls);
+
+// The one way to open what lies there: it follows no link, waits for nobody, and becomes no terminal.
+inline constexpr int k_open_upload = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+struct SweepCalls {
+    int log = -1;                          // sendto
+    int staging = -1;                      // where files are made, with names, and moved from
+    std::array<int, 2> targets = {-1, -1}; // where they are moved to
+    std::array<int, 2> inboxes = {-1, -1}; // the upload directory, and the one for what is held
+    pid_t checker = -1;                    // may be killed and waited for
+};
+// What takes uploads: as the publisher with named files; besides it opens uploads, asks for their locks,
+// removes them, and moves them between upload directories.
+[[nodiscard]] Result<void> filter_sweep(const SweepCalls& calls);
 
 } // namespace gate::sandbox

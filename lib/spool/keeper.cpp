@@ -25,6 +25,8 @@ const std::uint64_t k_mismatch = XXH3_64bits("agent.mismatch", 14);
 
 // Why the file may not be delivered; what is only observed goes into `taken`.
 Reason Keeper::judge(const File& file, Taken& taken) {
+    if (file.put_away != Reason::none)
+        return file.put_away;
     // A front that has not looked where it must is none of ours.
     if (policy_.content_check && file.verdict.content == Content::unchecked)
         return Reason::protocol;
@@ -51,7 +53,7 @@ void Keeper::learn(const File& file, Taken& taken) {
         taken.observed = Reason::agent_mismatch;
 }
 
-Taken Keeper::take(Reservation reservation, const File& file) {
+Taken Keeper::take(Reservation& reservation, const File& file) {
     Taken taken;
     taken.sha256 = sha256({reinterpret_cast<const std::uint8_t*>(file.content.data()), file.content.size()});
     const DropDigest digest = digest_of_drop(file.name, taken.sha256);

@@ -49,10 +49,13 @@ class Keeper {
         std::string_view agent; // in its name
         std::span<const std::byte> content;
         const Verdict& verdict;
+        // It is not for data_in, whatever it holds: what is wrong with it was seen before.
+        Reason put_away = Reason::none;
         // What a human will want to know of a quarantined packet: one line of JSON.
         std::function<std::string(const Taken& taken)> sidecar;
     };
-    [[nodiscard]] Taken take(Reservation reservation, const File& file);
+    // The reservation is spent if something was taken, and the caller's to destroy either way.
+    [[nodiscard]] Taken take(Reservation& reservation, const File& file);
 
   private:
     [[nodiscard]] Reason judge(const File& file, Taken& taken);

@@ -54,6 +54,11 @@ enum class Reason : std::uint16_t {
     directory,
     foreign_file,
     unsupported,
+    // an upload by FTP: heard of by the audit alone
+    ftp_incomplete,
+    ftp_sender,
+    ftp_unsafe,
+    ftp_large,
     // the server
     spool_unavailable,
     internal,

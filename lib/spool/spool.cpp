@@ -58,7 +58,7 @@ Reservation::~Reservation() {
         static_cast<void>(fs_.unlink(staging_, name_.c_str()).has_value());
 }
 
-Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
+Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs, Naming naming) {
     GATE_TRY(Fd data_in, open_directory(policy.spool_directory));
     GATE_TRY(Fd staging, open_directory(policy.spool_staging));
     struct stat a {};
@@ -67,7 +67,7 @@ Result<Spool> Spool::open(const keyring::Policy& policy, Fs& fs) {
         return fail_errno("cannot stat data_in or the staging directory");
     if (a.st_dev != b.st_dev)
         return fail(Errc::bad_input, "data_in and the staging directory are on different file systems");
-    Spool spool(policy, fs, std::move(data_in), std::move(staging));
+    Spool spool(policy, fs, std::move(data_in), std::move(staging), naming);
     GATE_CHECK(spool.probe());
     spool.leftovers_ = spool.remove_leftovers();
     return spool;
@@ -172,6 +172,8 @@ Result<void> Spool::fill(const Reservation& r, std::span<const std::byte> conten
 Result<void> Spool::link(Reservation& r, int directory, const char* name) {
     if (r.name_.empty())
         return fs_.link_fd(r.fd_.get(), directory, name);
+    if (naming_ == Naming::moved)
+        return move_or_link(r, directory, name);
     const Result<void> linked = fs_.link_name(staging_.get(), r.name_.c_str(), directory, name);
     // Over NFS a repeated request reports as failed what the first one did: the second link tells (open(2)).
     struct stat st {};
@@ -179,6 +181,21 @@ Result<void> Spool::link(Reservation& r, int directory, const char* name) {
         return {};
     if (linked || linked.error().code == Errc::exists)
         return linked; // the staging name goes with the reservation
+    return move(r, directory, name);
+}
+
+// NFS has no renameat2(2): there the process may end between the two steps.
+Result<void> Spool::move_or_link(Reservation& r, int directory, const char* name) {
+    const Result<void> moved = move(r, directory, name);
+    if (moved || (moved.error().sys_errno != EINVAL && moved.error().sys_errno != ENOSYS))
+        return moved;
+    GATE_CHECK(fs_.link_name(staging_.get(), r.name_.c_str(), directory, name));
+    GATE_CHECK(fs_.unlink(staging_.get(), r.name_.c_str()));
+    r.name_.clear();
+    return {};
+}
+
+Result<void> Spool::move(Reservation& r, int directory, const char* name) {
     GATE_CHECK(fs_.rename_new(staging_.get(), r.name_.c_str(), directory, name));
     r.name_.clear();
     return {};
@@ -212,6 +229,12 @@ Result<void> Spool::sync_names() {
     if (policy_.spool_durability != keyring::Durability::full)
         return {};
     return fs_.sync_directory(data_in_.get());
+}
+
+Result<void> Spool::sync_staged() {
+    if (policy_.spool_durability != keyring::Durability::full)
+        return {};
+    return fs_.sync_directory(staging_.get());
 }
 
 Result<Published> Spool::publish(Reservation&& reservation, std::string_view name,

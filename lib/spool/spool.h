@@ -25,6 +25,11 @@ class Reservation {
     Reservation(const Reservation&) = delete;
     ~Reservation();
 
+    // Its name in the staging directory; empty for an unnamed file.
+    [[nodiscard]] const std::string& staged_name() const { return name_; }
+    // Leaves that name behind, for whoever comes next to find.
+    void abandon() { name_.clear(); }
+
   private:
     friend class Spool;
     Reservation(Fs& fs, int staging, Fd fd, std::string name) noexcept;
@@ -41,13 +46,20 @@ struct Published {
     bool synced = true; // false: it is there, but the directory could not be synced
 };
 
+// How a file with a name in the staging directory gets its other one.
+enum class Naming : std::uint8_t {
+    linked, // linkat(2), which every file system that lacks O_TMPFILE has; then the first name is removed
+    moved,  // renameat2(2): the first name is gone exactly if the file was taken, however the process ends
+};
+
 class Spool {
   public:
     // Opens both directories, neither through a symbolic link, both on one file system; finds out whether
     // files here can do without a name; removes what crashed sessions left in the staging directory. All that
     // reads a directory happens here: before a sandbox. `policy` and `fs` must outlive the object. Errors:
     // missing, not_regular, bad_input, system, no_space.
-    [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs);
+    [[nodiscard]] static Result<Spool> open(const keyring::Policy& policy, Fs& fs,
+                                            Naming naming = Naming::linked);
 
     [[nodiscard]] Result<FreeSpace> free_space() const;
 
@@ -73,6 +85,9 @@ class Spool {
     [[nodiscard]] Result<Published> publish(Reservation&& reservation, std::string_view name,
                                             std::span<const std::byte> content);
 
+    // The names in the staging directory, made so far. Errors: system.
+    [[nodiscard]] Result<void> sync_staged();
+
     // What was removed from the staging directory at the start.
     [[nodiscard]] std::uint64_t leftovers_removed() const { return leftovers_; }
     // Files have names while they are staged.
@@ -85,14 +100,16 @@ class Spool {
     [[nodiscard]] bool moves_files() const { return moves_; }
 
   private:
-    Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging)
+    Spool(const keyring::Policy& policy, Fs& fs, Fd data_in, Fd staging, Naming naming)
         : policy_(policy), fs_(fs), data_in_(std::move(data_in)), staging_(std::move(staging)),
-          named_(policy.spool_staging_method == keyring::StagingMethod::named) {}
+          named_(policy.spool_staging_method == keyring::StagingMethod::named), naming_(naming) {}
     [[nodiscard]] Result<void> probe();
     [[nodiscard]] Result<Reservation> reserve_unnamed(int directory);
     [[nodiscard]] Result<Reservation> prepare(Reservation made, std::optional<std::uint64_t> size);
     [[nodiscard]] Result<Reservation> reserve_named();
     [[nodiscard]] Result<void> link(Reservation& reservation, int directory, const char* name);
+    [[nodiscard]] Result<void> move_or_link(Reservation& reservation, int directory, const char* name);
+    [[nodiscard]] Result<void> move(Reservation& reservation, int directory, const char* name);
     [[nodiscard]] std::uint64_t remove_leftovers();
 
     const keyring::Policy& policy_;
@@ -100,6 +117,7 @@ class Spool {
     Fd data_in_;
     Fd staging_;
     bool named_;
+    Naming naming_;
     bool moves_ = true;
     std::uint64_t leftovers_ = 0;
 };

@@ -10,7 +10,8 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (TREE / "doc/audit.md").read_text(encoding="utf-8")
 EVERYWHERE = {"event", "time", "lost"}
 # Every file that fills in an event.
-WRITERS = [*TREE.glob("forcecmd/**/trail.cpp"), *TREE.glob("pam_pandora/*.cpp"), *TREE.glob("authkeys_cmd/report.cpp"),
+WRITERS = [*TREE.glob("forcecmd/**/trail.cpp"), *TREE.glob("ftpsweep/*.cpp"), TREE / "lib/spool/drop_trail.cpp",
+           *TREE.glob("pam_pandora/*.cpp"), *TREE.glob("authkeys_cmd/report.cpp"),
            *TREE.glob("gatectl/**/*.cpp"), TREE / "lib/audit/line.cpp", TREE / "lib/audit/transport.cpp"]
 
 

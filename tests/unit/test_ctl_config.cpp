@@ -1,6 +1,7 @@
 // gate.toml: every setting, and every kind of mistake with its line.
 #include "tests/unit/support.h"
 
+#include "gatectl/account.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/config.h"
 #include "gatectl/publish/units.h"
@@ -65,6 +66,13 @@ void every_setting_is_taken() {
     want.drop_idle_timeout = 90;
     want.drop_session_timeout = 3600;
     want.audit_key_served = true;
+    want.ftp_enabled = true;
+    want.ftp_directory = "/srv/p/ftp";
+    const auto guest = ctl::find_account("daemon");
+    CHECK(guest.has_value());
+    want.ftp_uid = guest->uid;
+    want.ftp_gid = guest->gid;
+    want.ftp_incomplete_hold = 120;
     const auto got = ctl::parse_config(R"([account]
 user = "agents"
 group = "agents-g"
@@ -108,6 +116,11 @@ expiry_option = false
 mode = "required"
 key_served = true
 repeat_window = "1min"
+[ftp]
+enabled = true
+directory = "/srv/p/ftp"
+user = "daemon"
+incomplete_hold = "2min"
 )",
                                        "x");
     CHECK(got == want);
@@ -190,6 +203,44 @@ void values_out_of_range() {
          {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]", "types=[\"dsa\"]",
           "types=\"rsa\"", "types=[\"ssh-rsa\"]", "expiry_option=1", "expiry_option=\"no\""})
         bad("keys", s);
+    for (const char* s :
+         {"enabled=1", "enabled=\"yes\"", "directory=\"ftp\"", "directory=\"/\"", "directory=\"/a/../b\"",
+          "user=\"\"", "user=\"a:b\"", "user=7", "incomplete_hold=0", "incomplete_hold=\"25h\""})
+        bad("ftp", s);
+}
+
+void ftp_needs_a_user_of_its_own() {
+    refused("[ftp]\nenabled=true\nuser=\"no-such-user-x\"", "gate.toml:3: ftp.user no-such-user-x does not");
+    refused("[ftp]\nuser=\"root\"\nenabled=true", "gate.toml:2: ftp.user root must be neither root nor");
+    refused("[ftp]\nuser=\"daemon\"\nenabled=true\n[account]\nuser=\"daemon\"",
+            "gate.toml:2: ftp.user daemon must be neither");
+    if (!ctl::find_account("_pandora-ftp"))
+        refused("[ftp]\nenabled=true",
+                "gate.toml:2: ftp.user _pandora-ftp does not exist: run `systemd-sysusers`");
+    // Where FTP is off, nobody is asked for.
+    CHECK(ctl::parse_config("[ftp]\nuser=\"no-such-user-x\"", "x") == keyring::Policy{});
+    CHECK_EQ(ctl::parse_config("[ftp]\nuser=\"daemon\"", "x").ftp_uid, keyring::k_no_ftp_user);
+    const auto policy = ctl::parse_config("[ftp]\nenabled=true\nuser=\"daemon\"", "x");
+    CHECK_EQ(policy.ftp_uid, ctl::find_account("daemon")->uid);
+    CHECK_EQ(policy.ftp_gid, ctl::find_account("daemon")->gid);
+    CHECK_EQ(policy.ftp_directory, std::string("/var/spool/pandora/ftp"));
+    CHECK_OK(keyring::decode_policy(keyring::encode_policy(policy)));
+}
+
+void uploads_lie_beside_what_is_delivered() {
+    const std::string on = "[ftp]\nenabled=true\nuser=\"daemon\"\n";
+    for (const char* where :
+         {"/var/spool/pandora/data_in", "/var/spool/pandora/data_in/ftp", "/var/spool/pandora", "/var",
+          "/var/spool/pandora/staging", "/var/spool/pandora/staging/x", "/var/spool/pandora/quarantine",
+          "/var/spool/pandora/quarantine/x"}) {
+        const std::string text = fmt::format("directory=\"{}\"\n", where);
+        refused(on + text, "gate.toml:4: ftp.directory must be beside spool.directory");
+        CHECK_EQ(ctl::parse_config("[ftp]\n" + text, "x").ftp_directory, std::string(where));
+    }
+    refused(on + "[spool]\ndirectory=\"/var/spool/pandora/ftp\"",
+            "gate.toml:5: ftp.directory must be beside");
+    CHECK_EQ(ctl::parse_config(on + "directory=\"/var/spool/pandora/data_in2\"", "x").ftp_directory,
+             std::string("/var/spool/pandora/data_in2"));
 }
 
 void settings_that_contradict_each_other() {
@@ -255,7 +306,7 @@ void the_shipped_file_is_the_defaults() {
             text.erase(at + 1, 1);
             ++settings;
         }
-    CHECK_EQ(settings, std::size_t{34});
+    CHECK_EQ(settings, std::size_t{38});
     keyring::Policy want;
     want.binding_default = keyring::Binding::enforce; // what automatic means for a key that is added by hand
     CHECK(ctl::parse_config(text, path) == want);
@@ -271,6 +322,8 @@ int main() {
         GATE_TEST(a_binding_that_is_written_is_not_automatic),
         GATE_TEST(mistakes_have_their_line),
         GATE_TEST(values_out_of_range),
+        GATE_TEST(ftp_needs_a_user_of_its_own),
+        GATE_TEST(uploads_lie_beside_what_is_delivered),
         GATE_TEST(settings_that_contradict_each_other),
         GATE_TEST(units_are_strict),
         GATE_TEST(the_file_itself_is_checked),

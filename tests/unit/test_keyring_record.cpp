@@ -74,6 +74,11 @@ void a_policy_round_trips() {
     p.drop_idle_timeout = UINT32_MAX;
     p.audit_key_served = true;
     p.keys_expiry_option = false;
+    p.ftp_enabled = true;
+    p.ftp_directory = "/srv/ftp";
+    p.ftp_uid = 17;
+    p.ftp_gid = 18;
+    p.ftp_incomplete_hold = 19;
     const auto back = decode_policy(encode_policy(p));
     CHECK_OK(back);
     CHECK(*back == p);
@@ -174,6 +179,24 @@ void a_policy_without_account_or_with_odd_paths_is_damaged() {
     p = {};
     p.spool_staging = std::string("/a\0b", 4);
     CHECK_ERR(decode_policy(encode_policy(p)), Errc::damaged);
+    p = {};
+    p.ftp_directory = "ftp";
+    CHECK_ERR(decode_policy(encode_policy(p)), Errc::damaged);
+}
+
+void a_policy_with_ftp_has_a_user_for_it() {
+    Policy p;
+    p.ftp_enabled = true;
+    p.ftp_uid = 17;
+    p.ftp_gid = 18;
+    CHECK_OK(decode_policy(encode_policy(p)));
+    for (const std::uint32_t uid : {0U, k_no_ftp_user}) {
+        p.ftp_uid = uid;
+        CHECK_ERR(decode_policy(encode_policy(p)), Errc::damaged);
+    }
+    p.ftp_uid = 17;
+    p.ftp_gid = k_no_ftp_user;
+    CHECK_ERR(decode_policy(encode_policy(p)), Errc::damaged);
 }
 
 void an_agent_without_a_name_is_damaged() {
@@ -257,6 +280,7 @@ int main() {
         GATE_TEST(lengths_that_lie_are_errors),
         GATE_TEST(a_number_of_another_length_or_range_is_damaged),
         GATE_TEST(a_policy_without_account_or_with_odd_paths_is_damaged),
+        GATE_TEST(a_policy_with_ftp_has_a_user_for_it),
         GATE_TEST(an_agent_without_a_name_is_damaged),
         GATE_TEST(a_record_is_checked_as_it_is_decoded),
         GATE_TEST(a_record_is_appended_to_what_is_there),

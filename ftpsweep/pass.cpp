@@ -1,0 +1,133 @@
+#include "ftpsweep/pass.h"
+
+#include "ftpsweep/checker.h"
+#include "ftpsweep/confine.h"
+#include "ftpsweep/journal.h"
+#include "ftpsweep/member.h"
+#include "ftpsweep/sweeper.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace gate::sweep {
+
+namespace {
+
+// Names of a directory in one pass: the others wait for the next one, so that no sender keeps the rest
+// waiting.
+constexpr std::size_t k_names = 500;
+// For a sweep that was started beside this one; it takes its time, and does the same.
+constexpr int k_lock_patience_ms = 5000;
+constexpr int k_whole_landlock = 2; // before this one nothing moves between directories
+
+[[nodiscard]] Result<Fd> open_state(const std::string& directory) {
+    Fd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+    if (!fd.valid())
+        return fail_errno("the state directory cannot be opened: run pandora-gate publish");
+    return fd;
+}
+
+[[nodiscard]] Result<void> make_directory(const std::string& path) {
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        return fail_errno("cannot make a directory in the staging directory");
+    return {};
+}
+
+// A staging directory of this sender's own: what a crash left in it is looked at by nobody else.
+[[nodiscard]] Result<keyring::Policy> own_staging(keyring::Policy policy, const std::string& sender) {
+    policy.spool_staging += "/sweep";
+    GATE_CHECK(make_directory(policy.spool_staging));
+    policy.spool_staging += '/' + sender;
+    GATE_CHECK(make_directory(policy.spool_staging));
+    policy.spool_staging_method = keyring::StagingMethod::named;
+    return policy;
+}
+
+void remove_taken(const Order& order, const Taking& taking, const keyring::KeyRecord& key) {
+    const auto inbox = open_inbox(order.place.directory, 0);
+    if (!inbox)
+        return;
+    const int dir = taking.held ? inbox->held.get() : inbox->uploads.get();
+    const auto upload = open_upload(dir, taking.name.c_str(), order.owner);
+    // Another identity: it was removed, and another one came.
+    if (upload && upload->identity == taking.identity && ::unlinkat(dir, taking.name.c_str(), 0) == 0)
+        Trail(sender_of(key)).recovered({.file = taking.name, .bytes = taking.identity.size});
+}
+
+// A pass that was ended while it took an upload (journal.h).
+[[nodiscard]] Result<void> recover(const Order& order, const keyring::Policy& policy, Journal& journal,
+                                   const keyring::KeyRecord& key) {
+    GATE_TRY(const std::optional<Taking> taking, journal.read());
+    if (!taking)
+        return {};
+    struct stat st {};
+    const std::string staged = policy.spool_staging + '/' + taking->staged;
+    if (::lstat(staged.c_str(), &st) != 0) {
+        if (errno != ENOENT)
+            return fail_errno("cannot tell whether an upload was taken");
+        remove_taken(order, *taking, key);
+    }
+    return journal.end();
+}
+
+[[nodiscard]] Result<Protection> confine_all(const spool::Spool& spool, const Journal& journal,
+                                             const Checker& checker, const Member& member) {
+    Parts parts{.log = member.trail.log(),
+                .data_in = spool.data_in(),
+                .staging = spool.staging(),
+                .checker = checker.channel(),
+                .checker_pid = checker.pid(),
+                .uploads = member.inbox.uploads.get(),
+                .held = member.inbox.held.get(),
+                .others = member.ledger.descriptors()};
+    parts.others.push_back(journal.fd());
+    if (const auto& quarantine = member.ledger.quarantine())
+        parts.quarantine = quarantine->directory();
+    return confine(parts);
+}
+
+[[nodiscard]] Result<PassStatus> pass(const Order& order) {
+    GATE_TRY(keyring::KeyRecord key, find_sender(order.keyring, order.place.sender));
+    GATE_TRY(const Fd state, open_state(order.state.directory));
+    GATE_TRY(const keyring::Policy policy, own_staging(order.policy, order.place.sender));
+    const bool durable = policy.spool_durability != keyring::Durability::none;
+    GATE_TRY(Journal journal, Journal::open(state.get(), "sweep-" + order.place.sender, ::geteuid(),
+                                            k_lock_patience_ms, durable));
+    GATE_CHECK(recover(order, policy, journal, key));
+    GATE_TRY(Inbox inbox, open_inbox(order.place.directory, k_names));
+    if (inbox.names.empty() && inbox.held_names.empty())
+        return PassStatus::done;
+    const bool more = inbox.names.size() >= k_names;
+    GATE_TRY(Checker checker, Checker::start());
+    Fs fs;
+    GATE_TRY(spool::Spool spool, spool::Spool::open(policy, fs, spool::Naming::moved));
+    Member member(std::move(inbox), order.owner, policy, std::move(key), spool, order.state);
+    GATE_TRY(const Protection protection, confine_all(spool, journal, checker, member));
+    if (protection.landlock < k_whole_landlock && order.tell)
+        member.trail.sandbox_weaker(static_cast<std::uint64_t>(protection.landlock));
+    Sweeper sweeper(spool, journal, checker);
+    const Result<void> swept = sweeper.sweep(member);
+    if (!swept) {
+        if (order.tell)
+            member.trail.failed(swept.error());
+        ::_exit(static_cast<int>(PassStatus::failed)); // no destructor may change what the journal tells of
+    }
+    const Left& left = sweeper.left();
+    return more           ? PassStatus::more
+           : left.soon    ? PassStatus::soon
+           : left.waiting ? PassStatus::waiting
+                          : PassStatus::done;
+}
+
+} // namespace
+
+PassStatus run_pass(const Order& order) {
+    const auto status = pass(order);
+    if (status)
+        return *status;
+    if (order.tell)
+        report_failure(order.place.sender, status.error());
+    return PassStatus::failed;
+}
+
+} // namespace gate::sweep
