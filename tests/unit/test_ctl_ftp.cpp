@@ -10,6 +10,7 @@
 #include "gatectl/keys/import.h"
 #include "gatectl/publish/compile.h"
 #include "gatectl/publish/publish.h"
+#include "lib/base/sha256.h"
 #include "lib/base/text.h"
 #include "lib/keyring/ftp_sender.h"
 
@@ -312,6 +313,7 @@ void a_row_that_is_not_consistent_is_not_published() {
     }
     keyring::KeyRecord longer = good;
     longer.blob += '\0';
+    longer.fingerprint = sha256(as_bytes(longer.blob));
     is_damaged(row(longer));
 }
 
