@@ -1,5 +1,6 @@
 // keys.
 #include "gatectl/command_line.h"
+#include "gatectl/problem.h"
 
 #include <utility>
 
@@ -44,6 +45,15 @@ void none_flag(CLI::App& command, const char* name, std::optional<T>& to, CLI::O
         ->excludes(other);
 }
 
+// The text of the key of a user who has none.
+std::string no_key_of(const std::string& user, bool has_file) {
+    if (has_file)
+        stop(Status::usage, "a user who sends by FTP has no key: give FILE or --ftp");
+    if (user.empty())
+        stop(Status::usage, "--ftp: say which user");
+    return {};
+}
+
 } // namespace
 
 void CommandLine::key_json_flag(CLI::App& one) {
@@ -78,8 +88,10 @@ void CommandLine::keys_commands() {
 }
 
 void CommandLine::add_command(CLI::App& keys) {
-    auto* add = keys.add_subcommand("add", "Add one public key and publish");
-    add->add_option("FILE", key_file_, "A .pub file; - or nothing: standard input");
+    auto* add = keys.add_subcommand("add", "Add one public key, or a user who sends by FTP, and publish");
+    auto* file = add->add_option("FILE", key_file_, "A .pub file; - or nothing: standard input");
+    auto* ftp = add->add_option("--ftp", add_.ftp_user, "No key, but a user who sends by FTP: ftp:USER")
+                    ->type_name("USER");
     agent_option(*add, add_.agents,
                  "Name of an agent that sends with this key, or a pattern with *; may be repeated");
     binding_option(*add, add_.binding);
@@ -95,9 +107,11 @@ void CommandLine::add_command(CLI::App& keys) {
     add->add_option("--approver", add_.approver, "Who answers for it; without it, you")->type_name("NAME");
     add->add_option("--id", add_.id, "A short name for the key; without it, one is made")->type_name("ID");
     change_flags(*add);
-    add->callback([this] {
-        command = [this] {
-            add_.key = read_key_file(key_file_);
+    add->callback([this, file, ftp] {
+        const bool has_file = file->count() != 0;
+        const bool is_user = ftp->count() != 0;
+        command = [this, has_file, is_user] {
+            add_.key = is_user ? no_key_of(add_.ftp_user, has_file) : read_key_file(key_file_);
             return add_key(context, add_);
         };
     });
@@ -115,7 +129,8 @@ void CommandLine::list_command(CLI::App& keys) {
         ->type_name("TIME");
     list->add_option("--unused-for", list_.unused_for, "Those that have sent nothing for this time, as 90d")
         ->type_name("TIME");
-    list->add_option("--type", list_.type, "ed25519, ecdsa, rsa, sk-ed25519, sk-ecdsa")->type_name("TYPE");
+    list->add_option("--type", list_.type, "ed25519, ecdsa, rsa, sk-ed25519, sk-ecdsa, ftp-user")
+        ->type_name("TYPE");
     list->add_option("--at", list_.at, "As they were, or will be, then")->type_name("WHEN");
     list->add_flag("--wide", list_.wide, "Fingerprints, bindings and networks too");
     key_json_flag(*list);

@@ -8,7 +8,7 @@ namespace gate::ctl {
 namespace {
 
 constexpr std::size_t k_gap = 2;   // places between columns
-constexpr std::size_t k_least = 8; // of a column that is cut: some of it can still be recognised
+constexpr std::size_t k_least = 7; // of a column that is cut: some of it can still be recognised
 constexpr std::string_view k_cut = "...";
 
 void append_cell(std::string& out, std::string_view cell, std::size_t width, bool last, const char* colour) {

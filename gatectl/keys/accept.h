@@ -8,7 +8,7 @@
 
 namespace gate::ctl {
 
-// Empty, or what is wrong with it. The blob has passed check_blob.
+// Empty, or what is wrong with it. The blob has passed check_blob. Users who send by FTP have no such terms.
 [[nodiscard]] std::string wrong_with_policy(const keyring::Policy& policy, std::string_view type,
                                             std::string_view blob);
 

@@ -1,5 +1,7 @@
+#include "gatectl/account.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/enter.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/network.h"
@@ -22,11 +24,16 @@ namespace {
     return list;
 }
 
+[[nodiscard]] std::string name_of(const StoredKey& key) {
+    const std::string user = user_of(key);
+    return user.empty() ? "this key" : "the user " + user;
+}
+
 [[noreturn]] void has_another(const StoredKey& key, const char* what, const char* option,
                               const std::string& wanted) {
     stop(Status::refused,
-         "this key is already there as {} with {}: change it with `pandora-gate keys set {} {} {}`", key.id,
-         what, key.id, option, wanted);
+         "{} is already there as {} with {}: change it with `pandora-gate keys set {} {} {}`", name_of(key),
+         key.id, what, key.id, option, wanted);
 }
 
 // `90d` was another date when the key was added: the same words are the same wish.
@@ -61,13 +68,13 @@ void check_existing(const StoredKey& key, const StoredKey& asked, const AddReque
     refuse_revoked(key);
     if (sorted(key.agents) != sorted(asked.agents))
         stop(Status::refused,
-             "this key is already there as {0} for {1}: give it more agents with `pandora-gate keys bind {0} "
-             "--agent NAME`, other ones with `keys set {0} --agent NAME`, or make a new key pair for the "
-             "other "
-             "agents",
-             key.id, key.agents.empty() ? "no agent" : "agent " + list_agents(key.agents));
+             "{2} is already there as {0} for {1}: give it more agents with `pandora-gate keys bind {0} "
+             "--agent NAME`, other ones with `keys set {0} --agent NAME`, or {3} for the other agents",
+             key.id, key.agents.empty() ? "no agent" : "agent " + list_agents(key.agents), name_of(key),
+             is_ftp_type(key.type) ? "another user" : "make a new key pair");
     if (!request.id.empty() && request.id != key.id)
-        stop(Status::refused, "this key is already there under the id {}: an id does not change", key.id);
+        stop(Status::refused, "{} is already there under the id {}: an id does not change", name_of(key),
+             key.id);
     check_terms(key, asked, request, now);
 }
 
@@ -115,6 +122,24 @@ void check_existing(const StoredKey& key, const StoredKey& asked, const AddReque
                        state == "active" ? "" : " (" + state + ")");
 }
 
+// A user who comes before his account, or before FTP is on, is no mistake.
+void remark_on_user(Context& context, const keyring::Policy& policy, const std::string& user) {
+    if (!find_account(user))
+        context.remarks.push_back(fmt::format("the user {} does not exist on this machine yet", user));
+    if (!policy.ftp_enabled)
+        context.remarks.emplace_back("nothing is taken by FTP until ftp.enabled is true in gate.toml, and "
+                                     "published");
+}
+
+[[nodiscard]] PublicKey read_sender(const AddRequest& request) {
+    if (request.ftp_user.empty())
+        return read_public_key(request.key);
+    if (!request.from.empty())
+        stop(Status::usage, "--from does not go with --ftp: where users may log in from is said by rhost= of "
+                            "pam_pandora");
+    return ftp_user_row(request.ftp_user);
+}
+
 } // namespace
 
 std::string add_key(Context& context, const AddRequest& request) {
@@ -124,7 +149,7 @@ std::string add_key(Context& context, const AddRequest& request) {
     check_binding_word(request.binding);
     if (!request.id.empty())
         check_key_id(request.id);
-    const PublicKey parsed = read_public_key(request.key);
+    const PublicKey parsed = read_sender(request);
     StoredKey key = read_request(context, request, parsed, now);
     const keyring::Policy policy = policy_in_force(context);
 
@@ -150,6 +175,8 @@ std::string add_key(Context& context, const AddRequest& request) {
     });
     if (!outcome.keys.empty())
         remark_on_patterns(context, key.agents);
+    if (!outcome.keys.empty() && !request.ftp_user.empty())
+        remark_on_user(context, policy, request.ftp_user);
     return finish(context, outcome);
 }
 

@@ -27,6 +27,7 @@ struct AddRequest {
     std::vector<std::string> from{};
     LimitWords limits{};
     std::string approver{}; // empty: the operator
+    std::string ftp_user{}; // not empty: a user who sends by FTP, without a key
 };
 
 // What `keys set` changes of a key; nullopt: stays as it is.

@@ -1,9 +1,11 @@
 #include "gatectl/keys/enter.h"
 
 #include "gatectl/keys/accept.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/problem.h"
 #include "lib/base/text.h"
+#include "lib/keyring/ftp_sender.h"
 
 namespace gate::ctl {
 
@@ -16,6 +18,8 @@ namespace {
             stop(Status::refused, "the id {} is another key's: choose one with --id", wanted);
         return wanted;
     }
+    if (const std::string user = user_of(key); !user.empty())
+        return std::string(keyring::k_ftp_prefix) + user; // no key's: is_row_id
     constexpr std::size_t k_most = 2 * std::tuple_size_v<keyring::Fingerprint>;
     for (std::size_t digits = 6; digits < k_most; digits += 2)
         if (std::string id =
@@ -45,6 +49,11 @@ void check_policy(const keyring::Policy& policy, const StoredKey& key, const Pub
 void refuse_revoked(const StoredKey& existing) {
     if (!existing.revoked())
         return;
+    if (const std::string user = user_of(existing); !user.empty())
+        stop(Status::refused,
+             "the user {} was revoked as {} on {} ({}) and cannot be added again: let the agent send as "
+             "another user",
+             user, existing.id, time_text(existing.state_at), escape_visible(existing.state_reason));
     stop(Status::refused,
          "this key was revoked as {} on {} ({}) and cannot be added again: make a new key pair on the "
          "agent",

@@ -2,6 +2,7 @@
 // store.
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/csv.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/last_use.h"
 #include "gatectl/problem.h"
@@ -93,20 +94,28 @@ std::string export_keys(Context& context, const std::string& format) {
     const bool as_json = all || context.json;
     JsonArray json;
     std::string lines;
+    std::size_t without_key = 0;
     // A revoked key is one for other servers too, whether it is still listed here or not.
     each_key(context, revoked, [&](StoredKey& key) {
         const bool wanted =
             all || (revoked ? key.revoked() : std::string_view(standing_word(key, now)) == "active");
         if (!wanted)
             return;
+        if (!all && is_ftp_type(key.type)) {
+            ++without_key;
+            return;
+        }
         if (as_json) {
             Json item = to_json(key, now);
-            item["public_key"] = key.type + ' ' + key.blob;
+            item["public_key"] = public_key_json(key);
             json.add(item);
         } else {
             lines += revoked ? key.type + ' ' + key.blob + ' ' + key.id + '\n' : authorized_line(key);
         }
     });
+    if (without_key != 0)
+        context.remarks.push_back(
+            fmt::format("{} user(s) who send by FTP are left out: they have no key", without_key));
     return as_json ? std::move(json).text() : lines;
 }
 

@@ -1,6 +1,7 @@
 #include "gatectl/keys/json.h"
 
 #include "gatectl/crypto.h"
+#include "gatectl/keys/ftp_user.h"
 
 namespace gate::ctl {
 
@@ -64,6 +65,8 @@ Json to_json(const StoredKey& key, std::int64_t now) {
         {"state_by", latin1(key.state_by)},
         {"state_reason", latin1(key.state_reason)},
     };
+    if (const std::string user = user_of(key); !user.empty())
+        out["ftp_user"] = user;
     if (key.removed()) {
         out["removed_at"] = time_text(key.removed_at);
         out["removed_by"] = latin1(key.removed_by);
@@ -75,6 +78,10 @@ Json to_json(const StoredKey& key, std::int64_t now, std::int64_t last_use) {
     Json out = to_json(key, now);
     out["last_use"] = time_json(last_use);
     return out;
+}
+
+Json public_key_json(const StoredKey& key) {
+    return is_ftp_type(key.type) ? Json() : Json(key.type + ' ' + key.blob);
 }
 
 Json to_json(const std::vector<HistoryEntry>& history) {

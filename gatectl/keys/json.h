@@ -17,6 +17,8 @@ using Json = nlohmann::ordered_json;
 // With when it was used last; 0: never.
 [[nodiscard]] Json to_json(const StoredKey& key, std::int64_t now, std::int64_t last_use);
 [[nodiscard]] Json to_json(const std::vector<HistoryEntry>& history);
+// As in a .pub file; null for a user who sends by FTP.
+[[nodiscard]] Json public_key_json(const StoredKey& key);
 // The bytes that latin1() made this text of; what it cannot have made is left out.
 [[nodiscard]] std::string from_latin1(std::string_view text);
 // null for 0.

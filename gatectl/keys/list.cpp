@@ -12,6 +12,7 @@
 #include "gatectl/table.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
+#include "lib/keyring/ftp_sender.h"
 #include "lib/spool/binding.h"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ namespace {
 
 constexpr std::string_view k_states[] = {"active",   "expired", "not-yet-valid",
                                          "disabled", "revoked", "removed"};
-constexpr std::string_view k_types[] = {"ed25519", "ecdsa", "rsa", "sk-ed25519", "sk-ecdsa"};
+constexpr std::string_view k_types[] = {"ed25519",    "ecdsa",    "rsa",
+                                        "sk-ed25519", "sk-ecdsa", keyring::k_ftp_type};
 
 // What was asked for, understood.
 class Filter {
@@ -35,7 +37,7 @@ class Filter {
                      escape_visible(state));
         if (!request.type.empty() && !is_key_type(request.type) &&
             std::find(std::begin(k_types), std::end(k_types), request.type) == std::end(k_types))
-            stop(Status::usage, "--type is ed25519, ecdsa, rsa, sk-ed25519 or sk-ecdsa, not \"{}\"",
+            stop(Status::usage, "--type is ed25519, ecdsa, rsa, sk-ed25519, sk-ecdsa or ftp-user, not \"{}\"",
                  escape_visible(request.type));
         if (!request.at.empty())
             at_ = parse_when("--at", request.at, now);
@@ -135,7 +137,7 @@ std::uint64_t each_wanted(Context& context, const ListRequest& request, const Fi
 
 [[nodiscard]] std::vector<std::string> header(bool wide) {
     if (wide)
-        return {"ID", "STATE", "BINDING", "FINGERPRINT", "EXPIRES", "LAST USE", "FROM", "AGENT"};
+        return {"ID", "STATE", "TYPE", "BINDING", "FINGERPRINT", "EXPIRES", "LAST USE", "FROM", "AGENT"};
     return {"ID", "STATE", "EXPIRES", "LAST USE", "AGENT"};
 }
 
@@ -143,6 +145,7 @@ std::uint64_t each_wanted(Context& context, const ListRequest& request, const Fi
                                              const char* unbound, bool wide) {
     std::vector<std::string> out = {key.id, standing_word(key, at)};
     if (wide) {
+        out.emplace_back(type_word(key.type));
         out.push_back(key.binding.empty() ? "default" : key.binding);
         out.push_back(key.fingerprint);
     }

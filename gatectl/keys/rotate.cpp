@@ -3,6 +3,7 @@
 #include "gatectl/keys/changes.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/enter.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/outcome.h"
@@ -25,14 +26,26 @@ namespace {
     return std::string_view(standing_word(key, now)) == "active";
 }
 
-// The active keys that have the agent by its very name.
-[[nodiscard]] std::vector<StoredKey> active_of(Store& store, const std::string& agent, std::int64_t now) {
+// The active keys that have the agent by its very name; `user`: somebody who sends for it by FTP.
+[[nodiscard]] std::vector<StoredKey> active_of(Store& store, const std::string& agent, std::int64_t now,
+                                               std::string* user = nullptr) {
     std::vector<StoredKey> out;
     store.each([&](StoredKey& key) {
-        if (has_agent(key, agent) && is_active(key, now))
+        if (!has_agent(key, agent) || !is_active(key, now))
+            return;
+        if (!is_ftp_type(key.type))
             out.push_back(std::move(key));
+        else if (user != nullptr)
+            *user = key.id;
     });
     return out;
+}
+
+[[noreturn]] void has_no_key(const std::string& id) {
+    stop(Status::refused,
+         "{} sends by FTP and has no key: a password is changed with passwd(1), a key is added with "
+         "`pandora-gate keys add`",
+         id);
 }
 
 [[nodiscard]] std::string names_of(const std::vector<StoredKey>& keys) {
@@ -47,6 +60,8 @@ namespace {
     const std::string agent = escape_visible(request.agent);
     if (!request.key.empty()) {
         StoredKey key = select_key(store, request.key);
+        if (is_ftp_type(key.type))
+            has_no_key(key.id);
         if (!has_agent(key, request.agent))
             stop(Status::refused, "the key {} is not for agent \"{}\": see `pandora-gate keys show {}`",
                  key.id, agent, key.id);
@@ -55,7 +70,10 @@ namespace {
                  word_of(key.state));
         return key;
     }
-    auto found = active_of(store, request.agent, now);
+    std::string user;
+    auto found = active_of(store, request.agent, now, &user);
+    if (found.empty() && !user.empty())
+        has_no_key(user);
     if (found.empty())
         stop(Status::refused,
              "no active key is for agent \"{}\" by this very name: see `pandora-gate keys list --agent`, or "

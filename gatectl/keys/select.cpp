@@ -1,10 +1,12 @@
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/public_key.h"
 #include "gatectl/problem.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/keyring/ftp_sender.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -13,9 +15,17 @@ namespace gate::ctl {
 
 namespace {
 
+// A user is called by his whole name only: ftp:web1 is not the beginning of ftp:web10.
+[[nodiscard]] std::optional<StoredKey> find_user(Store& store, const std::string& name) {
+    const std::string_view user = user_in_name(name);
+    return user.empty()
+               ? std::nullopt
+               : store.find_fingerprint(keyring::format_fingerprint(keyring::ftp_sender(user).fingerprint));
+}
+
 // A key that was removed answers to its whole id and its whole fingerprint only; and then nobody else does.
 [[nodiscard]] std::optional<StoredKey> find_removed(Store& store, const std::string& name) {
-    for (auto exact : {store.find_id(name), store.find_fingerprint(name)})
+    for (auto exact : {store.find_id(name), store.find_fingerprint(name), find_user(store, name)})
         if (exact && exact->removed())
             return exact;
     return std::nullopt;
@@ -35,6 +45,11 @@ StoredKey select_key(Store& store, const std::string& name) {
     if (const auto removed = find_removed(store, name))
         stop(Status::refused, "the key {} was removed on {} by {}: there is only its history", removed->id,
              time_text(removed->removed_at), escape_visible(removed->removed_by));
+    if (auto user = find_user(store, name))
+        return std::move(*user);
+    if (!user_in_name(name).empty())
+        stop(Status::refused, "there is no user \"{}\" here: add him with `pandora-gate keys add --ftp {}`",
+             escape_visible(name), escape_visible(user_in_name(name)));
     auto found = store.find_named(name, k_named + 1);
     if (found.empty())
         stop(Status::refused, "there is no key \"{}\": see `pandora-gate keys list`", escape_visible(name));

@@ -1,6 +1,7 @@
 // `keys set`: what may change of a key that is there, all in one change.
 #include "gatectl/keys/changes.h"
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/network.h"
 #include "gatectl/keys/outcome.h"
@@ -59,6 +60,9 @@ void check_terms(const SetRequest& request, const keyring::Policy& policy, const
                  const StoredKey& key) {
     if (before.revoked() && asks_for_terms(request))
         stop(Status::refused, "the key {} is revoked: of its settings only note and approver can change",
+             key.id);
+    if (request.from && is_ftp_type(key.type))
+        stop(Status::refused, "{} sends by FTP: where users may log in from is said by rhost= of pam_pandora",
              key.id);
     if (request.expires || request.not_before)
         check_validity(key.not_before, key.expires_at);

@@ -2,6 +2,7 @@
 #include "gatectl/crypto.h"
 #include "gatectl/keys/changes.h"
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/last_use.h"
 #include "gatectl/keys/words.h"
@@ -87,7 +88,7 @@ std::string show_key(Context& context, const std::string& name, bool json) {
     const std::int64_t used = LastUses(memory_directory(context), LastUses::Asked::one).of(key.fingerprint);
     if (json) {
         Json out = to_json(key, now, used);
-        out["public_key"] = key.type + ' ' + key.blob;
+        out["public_key"] = public_key_json(key);
         out["history"] = to_json(history);
         return dump(out);
     }
@@ -102,7 +103,10 @@ std::string show_key(Context& context, const std::string& name, bool json) {
     append(out, "approver", escape_visible(key.approver, k_shown));
     if (!key.note.empty())
         append(out, "note", escape_visible(key.note, k_shown));
-    append(out, "public key", key.type + ' ' + key.blob);
+    if (is_ftp_type(key.type))
+        append(out, "ftp user", user_of(key));
+    else
+        append(out, "public key", key.type + ' ' + key.blob);
     for (const HistoryEntry& h : history)
         out += "history      " + history_line(h);
     return out;

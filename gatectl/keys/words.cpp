@@ -1,6 +1,7 @@
 #include "gatectl/keys/words.h"
 
 #include "lib/base/text.h"
+#include "lib/keyring/ftp_sender.h"
 
 #include <fmt/format.h>
 
@@ -34,6 +35,8 @@ std::string_view type_word(std::string_view type) {
         return "rsa";
     if (type.starts_with("ecdsa-"))
         return "ecdsa";
+    if (type == keyring::k_ftp_type)
+        return type;
     return type.starts_with("sk-ssh-ed25519") ? "sk-ed25519" : "sk-ecdsa";
 }
 

@@ -13,7 +13,7 @@ namespace gate::ctl {
 [[nodiscard]] const char* unbound_words(const keyring::Policy& policy);
 // The first agent, and how many more; printable.
 [[nodiscard]] std::string agents_cell(const StoredKey& key, const char* unbound);
-// As keys.types has it: "ed25519", "ecdsa", "rsa", "sk-ed25519", "sk-ecdsa".
+// As keys.types has it: "ed25519", "ecdsa", "rsa", "sk-ed25519", "sk-ecdsa"; or "ftp-user".
 [[nodiscard]] std::string_view type_word(std::string_view type);
 
 } // namespace gate::ctl

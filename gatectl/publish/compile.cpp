@@ -1,5 +1,6 @@
 #include "gatectl/publish/compile.h"
 
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/network.h"
 #include "gatectl/keys/public_key.h"
@@ -41,17 +42,20 @@ void compile(const LoginRow& row, keyring::KeyRecord& record) {
         stop(Status::bad_data, "the key {} in the store is damaged: {}; restore the store from a backup",
              escape_visible(id), what);
     };
-    if (!is_key_id(id))
-        damaged("its id is not one");
     record.id = id;
     record.type = row.text(LoginRow::type);
     if (!base64_decode(row.text(LoginRow::blob), record.blob))
         damaged("its base64 is wrong");
     try {
-        check_blob(record.type, record.blob);
+        if (is_ftp_type(record.type))
+            static_cast<void>(user_in_blob(record.blob));
+        else
+            check_blob(record.type, record.blob);
     } catch (const Problem& problem) {
         damaged(problem.what());
     }
+    if (!is_row_id(id, record.type, record.blob))
+        damaged("its id is not one");
     record.fingerprint = sha256(as_bytes(record.blob));
     if (!keyring::is_fingerprint(record.fingerprint, row.text(LoginRow::fingerprint)))
         damaged("its fingerprint is another key's");

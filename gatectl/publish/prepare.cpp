@@ -2,6 +2,7 @@
 
 #include "gatectl/account.h"
 #include "gatectl/problem.h"
+#include "gatectl/publish/uploads.h"
 #include "gatectl/quarantine/purge.h"
 #include "lib/base/text.h"
 #include "lib/spool/pause.h"
@@ -148,6 +149,7 @@ void prepare(Context& context, const keyring::Policy& policy) {
         look_at_account(context, policy, *account);
         make_state_directory(context, *account);
         make_quarantine(context, policy, *account);
+        prepare_uploads(context, policy, *account);
     } catch (const Problem& problem) {
         remark(context, problem.what());
     }

@@ -1,6 +1,6 @@
 // What sessions need beside the keyring and cannot make for themselves: the directory of their state, the
-// pause file, the quarantine and its sum. Made or set right at every publish, by root. What cannot be done
-// becomes a remark, never a failure: logins go on without any of it.
+// pause file, the quarantine and its sum, the upload directories. Made or set right at every publish, by
+// root. What cannot be done becomes a remark, never a failure: logins go on without any of it.
 #pragma once
 
 #include "gatectl/context.h"

@@ -1,5 +1,6 @@
 #include "gatectl/publish/reconcile.h"
 
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/publish/compile.h"
 #include "lib/base/clock.h"
@@ -38,7 +39,8 @@ bool adopt_revocation(const Context& context, Store& store, StoredKey theirs, co
     std::erase_if(key.agents, [](const std::string& name) { return wrong_with_agent(name) != nullptr; });
     const auto fingerprint = keyring::parse_fingerprint(key.fingerprint).value_or(keyring::Fingerprint{});
     const std::string stem = key.id;
-    if (!is_key_id(key.id))
+    const std::string user = user_of(key);
+    if (!is_key_id(key.id) && (user.empty() || user_in_name(key.id) != user))
         key.id = propose_id(key.id, fingerprint, 6);
     for (std::size_t digits = 6; store.find_id(key.id) && digits <= 2 * fingerprint.size(); ++digits)
         key.id = propose_id(stem, fingerprint, digits);

@@ -1,5 +1,6 @@
 #include "gatectl/publish/revoked_list.h"
 
+#include "gatectl/keys/ftp_user.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
@@ -25,8 +26,8 @@ namespace {
 } // namespace
 
 void RevokedList::add(const keyring::KeyRecord& record) {
-    if (record.state != keyring::KeyState::revoked)
-        return;
+    if (record.state != keyring::KeyState::revoked || is_ftp_type(record.type))
+        return; // sshd would refuse every key for a line that is none
     text_ += record.type;
     text_ += ' ';
     text_ += base64_encode(as_bytes(record.blob));

@@ -3,6 +3,7 @@
 // Order: it is checked, published, then removed here. Killed in between, it is there twice, and a second
 // release would deliver it again under another name: that is better than not at all.
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/outcome.h"
 #include "gatectl/problem.h"
@@ -15,6 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/sha256.h"
 #include "lib/base/text.h"
+#include "lib/keyring/ftp_sender.h"
 
 #include <algorithm>
 #include <sys/file.h>
@@ -98,7 +100,7 @@ class Releaser {
 
     void judge(const Packet& packet) const {
         const spool::Reason failed = reason_of(packet.facts.reason);
-        const auto key = find_key(packet.facts.fingerprint);
+        const auto key = find_key(packet.facts);
         if (!key && !is_about_binding(failed))
             stop(Status::refused,
                  "{} was sent with the key {}, which the keyring does not know any more: nobody can say for "
@@ -115,15 +117,21 @@ class Releaser {
                  spool::text_of(wrong).code);
     }
 
-    [[nodiscard]] std::optional<keyring::KeyRecord> find_key(const std::string& text) const {
-        const auto fingerprint = keyring::parse_fingerprint(text);
+    [[nodiscard]] std::optional<keyring::KeyRecord> find_key(const Facts& facts) const {
+        const auto fingerprint = keyring::parse_fingerprint(facts.fingerprint);
         if (!fingerprint || !present_.reader)
             return std::nullopt;
         auto found = present_.reader->find(*fingerprint);
         if (!found)
             stop(Status::unavailable, "the keyring {}: {}", escape_visible(context_.keyring),
                  describe(found.error()));
-        return std::move(*found);
+        if (*found)
+            return std::move(*found);
+        // A user who sends by FTP needs no row: without one, he is bound to no agent.
+        if (const std::string_view user = user_in_name(facts.key); !user.empty())
+            if (keyring::KeyRecord sender = keyring::ftp_sender(user); sender.fingerprint == *fingerprint)
+                return sender;
+        return std::nullopt;
     }
 
     void tell_released(const Packet& packet, const std::string& name, bool rebound) {
@@ -161,6 +169,11 @@ class Releaser {
     outcome.published = change_and_publish(context, PolicyFrom::keyring, [&](Store& store) {
         for (const Facts& facts : packets) {
             auto key = store.find_fingerprint(facts.fingerprint);
+            if (!key && !user_in_name(facts.key).empty())
+                stop(Status::refused,
+                     "there is no user {0} in the store: add him with `pandora-gate keys add --ftp {1}`, or "
+                     "release without --rebind",
+                     escape_visible(facts.key), escape_visible(user_in_name(facts.key)));
             if (!key)
                 stop(Status::refused, "there is no key {} in the store: release without --rebind",
                      escape_visible(facts.key));

@@ -16,6 +16,7 @@ import sys
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ("libpam-pandora", "pandora-gate")
+ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
 BUILD_TIMEOUT = 1200            # a busy machine with one core
 SOURCES = ("lib", "pam_pandora", "authkeys_cmd", "forcecmd", "gatectl", "conf", "debian", "doc/man", "Makefile",
            "CHANGELOG.md", "README.md", "SECURITY.md")
@@ -49,7 +50,8 @@ def remove_what_other_tests_installed():
         text = path.read_text()
         if "pam_pandora" in text:
             path.write_text("".join(line for line in text.splitlines(True) if "pam_pandora" not in line))
-    run("userdel", "_pandora-gate")
+    for name in ACCOUNTS:
+        run("userdel", name)
 
 
 def snapshot():
@@ -206,10 +208,10 @@ def test_the_versions_agree(seen):
     assert wanted in seen["program version"]["text"]
 
 
-def test_installing_changes_nothing_but_its_own_files_and_one_user(seen):
+def test_installing_changes_nothing_but_its_own_files_and_two_users(seen):
     own = {os.path.realpath(name) for name in seen["files"]} | set(seen["files"])
     accounts = {f"/etc/{name}{suffix}" for name in ("passwd", "group", "shadow", "gshadow") for suffix in ("", "-")}
-    accounts |= {"user _pandora-gate", "group _pandora-gate"}
+    accounts |= {f"{what} {name}" for what in ("user", "group") for name in ACCOUNTS}
     # Usrmerge: /lib/... is /usr/lib/....
     own |= {f"/usr{name}" for name in seen["files"] if name.startswith("/lib")}
     other = {name: how for name, how in seen["install changes"].items() if name not in own | accounts}
@@ -220,13 +222,13 @@ def test_the_helper_has_its_directory_without_a_boot(seen):
     assert seen["told"] == ["40755 root", "40700 _pandora-gate"]
 
 
-def test_the_only_new_account_is_the_helpers(seen):
+def test_the_only_new_accounts_are_the_helpers_and_that_of_uploads(seen):
     before, after = (set(text.splitlines()) for text in seen["accounts"]["/etc/passwd"])
     assert before <= after
     new = [line.split(":") for line in after - before]
-    assert [(user[0], user[6]) for user in new] == [("_pandora-gate", "/usr/sbin/nologin")]
+    assert sorted((user[0], user[6]) for user in new) == [(name, "/usr/sbin/nologin") for name in ACCOUNTS]
     before, after = (set(text.splitlines()) for text in seen["accounts"]["/etc/group"])
-    assert before <= after and [line.split(":")[0] for line in after - before] == ["_pandora-gate"]
+    assert before <= after and sorted(line.split(":")[0] for line in after - before) == list(ACCOUNTS)
     # Listed there, `su -s` would give a full shell.
     assert seen["accounts"]["/etc/shells"][0] == seen["accounts"]["/etc/shells"][1]
 
@@ -305,5 +307,5 @@ def test_purging_leaves_the_user_and_the_packets_and_nothing_else(seen):
     assert seen["purge"]["status"] == 0, seen["purge"]["text"]
     assert seen["packet survives"] and not seen["purge leaves logs"]
     left = {name: how for name, how in seen["purge leaves"].items()
-            if not re.fullmatch(r"/etc/(passwd|group|shadow|gshadow)-?|(user|group) _pandora-gate", name)}
+            if not re.fullmatch(r"/etc/(passwd|group|shadow|gshadow)-?|(user|group) _pandora-(gate|ftp)", name)}
     assert left == {}

@@ -360,6 +360,49 @@ def test_audit_repeat_window(world, gate, packet):
             assert len(world.events_since(mark, "drop.refused", count=expected)) == expected
 
 
+# --- ftp --------------------------------------------------------------------------------------------------------------
+
+@shows("ftp.enabled", "ftp.directory", "ftp.user")
+def test_ftp_upload_directories(world):
+    """publish makes them, for members with an allowed shell: `badmember` has another one."""
+    uploads = SPOOL / "uploads"
+
+    def owners(path):
+        info = os.stat(path)
+        return pwd.getpwuid(info.st_uid).pw_name, grp.getgrgid(info.st_gid).gr_name, stat.S_IMODE(info.st_mode)
+
+    def as_guest(*argv):
+        return run("setpriv", "--reuid=_pandora-ftp", "--regid=_pandora-ftp", "--clear-groups", *argv, check=False).returncode
+
+    try:
+        with policy(world, ftp={"enabled": False, "directory": str(uploads)}):
+            assert not uploads.exists()
+        with policy(world, ftp={"enabled": True, "directory": str(uploads)}):
+            assert world.gate("publish").stderr == ""
+            assert owners(uploads) == ("root", "root", 0o711)
+            assert [p.name for p in uploads.iterdir()] == ["pandora"]
+            assert owners(uploads / "pandora") == ("pandora", "_pandora-ftp", 0o1730)
+            assert owners(uploads / "pandora/.held") == ("pandora", "pandora", 0o700)
+            assert as_guest("touch", uploads / "pandora/test.1.data") == 0
+            (uploads / "pandora/test.2.data").touch()
+            assert as_guest("ls", uploads / "pandora") != 0
+            assert as_guest("rm", "-f", uploads / "pandora/test.2.data") != 0
+            assert as_guest("touch", uploads / "pandora/.held/x") != 0
+            run("usermod", "-s", "/usr/sbin/nologin", "badmember")
+            try:
+                world.gate("publish")
+                assert sorted(p.name for p in uploads.iterdir()) == ["badmember", "pandora"]
+            finally:
+                run("usermod", "-s", "/bin/bash", "badmember")
+        with policy(world, ftp={"enabled": True, "directory": str(uploads), "user": "daemon"}):
+            assert owners(uploads / "pandora") == ("pandora", "daemon", 0o1730)
+        with pytest.raises(RuntimeError, match="ftp.user no-such-user does not exist"):
+            with policy(world, ftp={"enabled": True, "directory": str(uploads), "user": "no-such-user"}):
+                pass
+    finally:
+        run("rm", "-rf", uploads)
+
+
 def test_every_setting_of_the_shipped_file_is_tested():
     section, found = "", set()
     for line in (TREE / "conf/gate.toml").read_text().splitlines():

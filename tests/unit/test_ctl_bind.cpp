@@ -105,7 +105,7 @@ void a_binding_is_of_the_key() {
     static_cast<void>(ctl::add_key(
         p.context, {.key = k_ed25519.line, .agents = {"a"}, .note = {}, .id = {}, .binding = "observe"}));
     CHECK(p.find(k_ed25519)->binding == keyring::Binding::observe);
-    CHECK(contains(ctl::list_keys(p.context, false, {.wide = true}), "active  observe  SHA256"));
+    CHECK(contains(ctl::list_keys(p.context, false, {.wide = true}), "active  ed25519  observe  SHA256"));
     CHECK(contains(p.bind("a-", {}, "off"), "to binding off\n"));
     CHECK(p.find(k_ed25519)->binding == keyring::Binding::off);
     CHECK(contains(p.bind("a-", {}, "off"), "is bound so already, nothing changed"));

@@ -216,6 +216,9 @@ void every_field_is_documented_and_every_documented_field_comes() {
     change({"keys", "add", p.dir / "a.pub", "--agent", "web01", "--agent", "w*"});
     change({"keys", "add", p.dir / "c.pub", "--id", "unbound"});
     change({"keys", "add", p.dir / "d.pub", "--id", "unbound2", "--binding", "observe"});
+    change({"keys", "add", "--ftp", "web02", "--agent", "web02", "--dry-run"});
+    change({"keys", "add", "--ftp", "web02", "--agent", "web02"});
+    page.see("A key", p.cli.json({"keys", "show", "ftp:web02"}));
     page.see_all("A learner", p.cli.json({"keys", "learned"}));
     change({"keys", "set", "web", "--no-expires", "--no-not-before", "--no-from", "--binding", "off"});
     change({"keys", "set", "web", "--from", "127.0.0.1", "--note", ""});
@@ -243,6 +246,7 @@ void every_changing_command_has_a_dry_run() {
     const auto before = p.stored();
     const std::vector<std::vector<std::string>> commands = {
         {"keys", "add", p.dir / "b.pub"},
+        {"keys", "add", "--ftp", "web02"},
         {"keys", "set", "web", "--note", "y"},
         {"keys", "bind", "web", "--agent", "z"},
         {"keys", "disable", "web", "--reason", "x"},

@@ -260,10 +260,10 @@ void the_list_as_people_see_it() {
              std::string("ID   STATE    EXPIRES     LAST USE  AGENT\n"
                          "web  active   2099-01-31  -         web01 (+1)\n"
                          "db   revoked  -           -         se\\xc3\\xb1or\n"));
-    CHECK(
-        contains(ctl::list_keys(p.context, false, {.wide = true}),
-                 "web  active   default  SHA256:cR4NiELuMPZQ8J6ftGYc3FnfwuPfi2fHMQH5VSl9RFE  2099-01-31  -  "
-                 "       10.0.0.0/8 (+1)  web01 (+1)\n"));
+    CHECK(contains(
+        ctl::list_keys(p.context, false, {.wide = true}),
+        "web  active   ed25519  default  SHA256:cR4NiELuMPZQ8J6ftGYc3FnfwuPfi2fHMQH5VSl9RFE  2099-01-31  -  "
+        "       10.0.0.0/8 (+1)  web01 (+1)\n"));
     p.context.colour = true;
     CHECK(contains(ctl::list_keys(p.context, false), "db   \x1b[31mrevoked\x1b[0m  -"));
     CHECK(contains(ctl::list_keys(p.context, false), "web  active   2099"));

@@ -6,6 +6,7 @@
 
 #include "gatectl/publish/publish.h"
 #include "gatectl/quarantine/commands.h"
+#include "lib/keyring/ftp_sender.h"
 
 #include <cstring>
 
@@ -142,6 +143,46 @@ void a_packet_of_a_key_that_is_gone() {
     p.put(k_second, {.file = "web01.1.data", .reason = "content.root"}, packet_of("web01"));
     static_cast<void>(ctl::revoke_key(p.context, "web01", "lost"));
     CHECK(contains(release(p, {k_second}), "released"));
+}
+
+// A user who sends by FTP needs no row in the store; only his own fingerprint says that it was him.
+void a_packet_of_a_user_without_a_row() {
+    QuarantinePlace p;
+    const std::string bob = keyring::format_fingerprint(keyring::ftp_sender("bob").fingerprint);
+    p.put(k_first, {.key = "ftp:alice", .fingerprint = bob, .file = "x.1.data", .reason = "content.root"},
+          "<a/>");
+    refused(ctl::Status::refused, "does not know any more",
+            [&] { static_cast<void>(release(p, {k_first})); });
+    p.put(k_second,
+          {.key = "ftp:bob",
+           .fingerprint = bob,
+           .file = "web01.1.data",
+           .reason = "content.root",
+           .agent = "web01"},
+          packet_of("web01"));
+    refused(ctl::Status::refused, "keys add --ftp bob",
+            [&] { static_cast<void>(release(p, {k_second}, true)); });
+    CHECK(contains(release(p, {k_second}), "released"));
+    CHECK(::access((p.data_in() + "/web01.1.data").c_str(), F_OK) == 0);
+    // With one, it says what he may send.
+    static_cast<void>(ctl::add_key(
+        p.context, {.key = {}, .agents = {"db01"}, .note = {}, .id = {}, .binding = {}, .ftp_user = "bob"}));
+    p.put(k_second,
+          {.key = "ftp:bob",
+           .fingerprint = bob,
+           .file = "web01.2.data",
+           .reason = "content.root",
+           .agent = "web01"},
+          packet_of("web01"));
+    refused(ctl::Status::refused, "agent.name", [&] { static_cast<void>(release(p, {k_second})); });
+    p.put(k_second,
+          {.key = "ftp:bob",
+           .fingerprint = bob,
+           .file = "web01.2.data",
+           .reason = "agent.mismatch",
+           .agent = "web01"},
+          packet_of("web01"));
+    CHECK(contains(release(p, {k_second}, true), "bound ftp:bob to agent \"db01\", \"web01\""));
 }
 
 void a_packet_that_was_changed_is_not_released() {
@@ -289,6 +330,7 @@ int main() {
         GATE_TEST(a_name_that_is_taken_is_extended),
         GATE_TEST(only_the_rule_that_failed_is_overruled),
         GATE_TEST(a_packet_of_a_key_that_is_gone),
+        GATE_TEST(a_packet_of_a_user_without_a_row),
         GATE_TEST(a_packet_that_was_changed_is_not_released),
         GATE_TEST(a_release_may_bind_the_agent),
         GATE_TEST(what_cannot_be_bound_is_not_released),
