@@ -88,6 +88,22 @@ def world(world_of_session):
     world_of_session.clear()
 
 
+@pytest.fixture(scope="module")
+def ftp_of_module(world_of_session):
+    from ftp import Ftp
+    made = Ftp(world_of_session, AGENTS)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def ftp(ftp_of_module, world):
+    """The world's FTP side, with empty upload directories."""
+    ftp_of_module.clear()
+    yield ftp_of_module
+    ftp_of_module.clear()
+
+
 @pytest.fixture
 def gate(world):
     """A client with an active key."""

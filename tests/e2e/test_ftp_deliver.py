@@ -1,38 +1,34 @@
 """What agents and administrators send with goes through the shipped configuration of vsftpd: whole, byte for byte, into
 the upload directory and from there, by the sweep, into data_in."""
 
+import fcntl
 import ftplib
-import os
 import pathlib
 import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import time
 
 import ftp as ftp_side
 import packets
 import pytest
-from ftp import PASSWORD, SWEEP, UPLOADS, swept, tool
-from world import DATA_IN, FIXTURES, wait_for
+from ftp import PASSWORD, UPLOADS, swept, tool
+from volumes import unmount
+from world import DATA_IN, FIXTURES, QUARANTINE, policy, run, wait_for
 
 HOSTS = ("127.0.0.1", "::1")
 USER = "ftpa"
 
 
-@pytest.fixture(scope="session")
-def ftp_of_session(world_of_session):
-    made = ftp_side.Ftp(world_of_session)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def ftp(ftp_of_session, world):
-    ftp_of_session.clear()
-    yield ftp_of_session
-    ftp_of_session.clear()
+@pytest.fixture(scope="module", autouse=True)
+def address():
+    """An IPv6 address that is not loopback's: without one lftp does not even look at ::1."""
+    run("ip", "address", "add", "fd00::2/128", "dev", "lo")
+    yield
+    run("ip", "address", "del", "fd00::2/128", "dev", "lo")
 
 
 # --- clients: each sends one file as USER (the Unix agent: as pandora); what they say -----------------------------------
@@ -120,11 +116,13 @@ CLIENTS = [(ftp_n, False), (ftp_n_active, False), (curl, False), (curl, True), (
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("client, tls", CLIENTS, ids=[f"{c.__name__}-{'tls' if t else 'plain'}" for c, t in CLIENTS])
 def test_delivers_whole_and_byte_exact(ftp, client, tls, host, tmp_path):
-    directory = UPLOADS / ("pandora" if client is ftp_n else USER)
+    user = "pandora" if client is ftp_n else USER
+    directory = UPLOADS / user
+    mark = ftp.world.mark()
     sent = {}
     # Line ends of every kind, as the script says nothing of TYPE; more than a buffer.
     odd = packets.make("test", 300).replace(b"xx", b"\r\n\r\r\n\n\r\xff\x00", 3)
-    for name, content in (("web01.1.data", (FIXTURES / "shellhost.1795370900.data").read_bytes()),
+    for name, content in (("shellhost.1795370900.data", (FIXTURES / "shellhost.1795370900.data").read_bytes()),
                           ("test.2.data", packets.make("test", 300_000)), ("test.3.data", odd)):
         path = tmp_path / name
         path.write_bytes(content)
@@ -139,22 +137,42 @@ def test_delivers_whole_and_byte_exact(ftp, client, tls, host, tmp_path):
         status = (directory / name).stat()
         assert ((directory / name).owner(), (directory / name).group()) == (ftp_side.GUEST, ftp_side.GUEST)
         assert status.st_mode & 0o7777 == 0o640 and status.st_nlink == 1
+    assert swept(ftp.world) == sent
+    assert stored() == {}
+    told = ftp.world.events_since(mark, "drop.accepted", count=3, key=f"ftp:{user}")
+    assert {e["file"]: e["bytes"] for e in told} == {name: len(content) for name, content in sent.items()}
 
 
 def test_agents_directory_is_what_its_user_is(ftp, tmp_path):
     """Two users, the same name: each in his own directory, neither in the other's way."""
-    for user in ("ftpa", "ftpb"):
+    content = {"ftpa": packets.make("test", 500), "ftpb": packets.make("test", 600)}
+    for user in content:
         with ftp.login("gate", user, tls=True) as session:
-            assert session.store("test.1.data", user.encode()).startswith("226")
-    for user in ("ftpa", "ftpb"):
-        assert (UPLOADS / user / "test.1.data").read_bytes() == user.encode()
+            assert session.store("test.1.data", content[user]).startswith("226")
+    for user in content:
+        assert (UPLOADS / user / "test.1.data").read_bytes() == content[user]
+    mark = ftp.world.mark()
+    assert sorted(swept(ftp.world).values()) == sorted(content.values())
+    assert {e["key"] for e in ftp.world.events_since(mark, "drop.accepted", count=2)} == {"ftp:ftpa", "ftp:ftpb"}
+
+
+def test_the_same_again_is_delivered_once(ftp, tmp_path):
+    """An agent that lost the answer sends it once more: a success for it, and nothing for the server."""
+    path = tmp_path / "test.1.data"
+    path.write_bytes(packets.make("test", 500))
+    for _ in range(2):
+        assert python(ftp, path, "127.0.0.1", True)[0]
+        assert swept(ftp.world) == {path.name: path.read_bytes()}
+    path.write_bytes(packets.make("test", 600))     # the same name with other content is normal traffic
+    assert python(ftp, path, "127.0.0.1", True)[0]
+    assert sorted(len(content) for content in swept(ftp.world).values()) == [500, 600]
 
 
 def test_without_a_directory_there_is_no_login(ftp):
     """A member of the group for whom publish has not made one yet."""
     ftp.add_user("ftpnew", "pandora", "/sbin/nologin")
     assert not ftp.may_login("gate", "ftpnew", tls=True)
-    ftp.make_directory("ftpnew")
+    ftp.publish()
     assert ftp.may_login("gate", "ftpnew", tls=True)
 
 
@@ -240,9 +258,6 @@ def slow_upload(ftp, server, tls, name="test.1.data"):
 
 def test_the_lock_tells_of_an_upload(ftp):
     """What the sweep goes by: a write lock on the file as long as it grows."""
-    import fcntl
-    import struct
-
     def locked(path):
         with open(path, "rb") as file:
             asked = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 0, 0, 0))
@@ -251,7 +266,33 @@ def test_the_lock_tells_of_an_upload(ftp):
     assert locked(path)
     data.close()
     assert session.answer().startswith("226")
-    assert not locked(path)
+    assert wait_for(lambda: not locked(path))       # it says so a moment before it closes the file
+
+
+def test_an_upload_that_goes_on_is_left_alone(ftp):
+    """However often the sweep comes by; when it has ended, it is taken, once."""
+    session, data, path = slow_upload(ftp, "gate", True)
+    for _ in range(3):
+        assert swept(ftp.world) == {}
+    assert path.exists()
+    data.sendall(packets.make("test", 5000)[2500:])
+    data.unwrap()
+    data.close()
+    assert session.answer().startswith("226")
+    for _ in range(2):
+        assert swept(ftp.world) == {path.name: packets.make("test", 5000)}
+
+
+def never_in_data_in(ftp, path, content):
+    """Half an upload: the sweep keeps it from the server, and the same name again brings the whole."""
+    def out_of_the_way():
+        assert swept(ftp.world) == {}
+        return not path.exists()
+    assert wait_for(out_of_the_way)
+    with ftp.login("plain", USER) as session:
+        assert session.store(path.name, content).startswith("226")
+    assert swept(ftp.world) == {path.name: content}
+    assert not [p for p in (*(UPLOADS / USER).iterdir(), *(UPLOADS / USER / ".held").iterdir()) if p.is_file()]
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
@@ -267,6 +308,86 @@ def test_a_client_that_was_killed(ftp, tls):
     else:
         time.sleep(0.5)
         assert path.stat().st_size == 2500
+    never_in_data_in(ftp, path, packets.make("test", 5000))
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
+@pytest.mark.parametrize("how", ["curl", "lftp"])
+def test_a_real_client_that_was_killed(ftp, how, tls, tmp_path):
+    """kill -9 in the middle of a slow upload."""
+    path = tmp_path / "test.1.data"
+    path.write_bytes(packets.make("test", 200_000))
+    server = ftp.servers["gate" if tls else "plain"].port
+    if how == "curl":
+        argv = [*curl_argv(ftp, path, "127.0.0.1", tls, "--limit-rate", "20k")[:-1], f"ftp://127.0.0.1:{server}/"]
+    else:
+        words = f"set ssl:ca-file {ftp.ca}; set ftp:ssl-force yes" if tls else "set ftp:ssl-allow no"
+        argv = ["lftp", "-u", f"{USER},{PASSWORD}", "-e", f"{words}; set net:limit-rate 0:20000; put {path}; quit",
+                f"ftp://127.0.0.1:{server}"]
+    client = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    stored = UPLOADS / USER / path.name
+    try:
+        assert wait_for(lambda: stored.exists() and stored.stat().st_size > 0)
+        assert swept(ftp.world) == {}
+    finally:
+        client.send_signal(signal.SIGKILL)
+        client.wait()
+    assert wait_for(lambda: not ftp.servers["gate" if tls else "plain"].processes())
+    assert not stored.exists() if tls else 0 < stored.stat().st_size < 200_000
+    never_in_data_in(ftp, stored, path.read_bytes())
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
+def test_vsftpd_that_was_killed(ftp, tls):
+    """All of it, in the middle of an upload: its lock is gone, and nobody has said that the upload failed."""
+    with ftp.server("killed", ftp_side.SHIPPED.read_text() + ("" if tls else ftp_side.PLAIN), ftp.unit) as server:
+        with ftp.login("killed", USER, tls=tls) as session:
+            assert session.store("test.2.data", packets.make("test", 700)).startswith("226")
+        session, data, path = slow_upload(ftp, "killed", tls)
+        pids = [server.daemon.process.pid, *server.processes()]
+        assert len(pids) >= 3
+        ftp_side.kill_hard(pids)
+        assert wait_for(lambda: not server.processes())
+        data.close()
+        session.close()
+    assert path.stat().st_size == 2500
+    # What had been acknowledged is there.
+    assert swept(ftp.world) == {"test.2.data": packets.make("test", 700)}
+    (DATA_IN / "test.2.data").unlink()
+    never_in_data_in(ftp, path, packets.make("test", 5000))
+
+
+def test_half_an_upload_goes_to_the_quarantine_in_the_end(ftp):
+    with policy(ftp.world, ftp={"enabled": True, "incomplete_hold": "1s"}):
+        session, data, path = slow_upload(ftp, "plain", False)
+        data.close()
+        assert session.answer().startswith("226")
+        mark = ftp.world.mark()
+        assert wait_for(lambda: swept(ftp.world) == {} and not path.exists() and
+                        not list((UPLOADS / USER / ".held").iterdir()))
+        assert ftp.world.events_since(mark, reason="ftp.incomplete")
+        assert any(p.read_bytes() == packets.make("test", 5000)[:2500] for p in QUARANTINE.iterdir())
+        assert ftp.world.delivered() == {}
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
+def test_a_full_volume(ftp, tls):
+    """The client is told; nothing partial is taken; when there is room again, all goes on."""
+    size = 600_000
+    run("mount", "-t", "tmpfs", "-o", "size=1M,mode=711", "tmpfs", UPLOADS)
+    try:
+        ftp.publish()
+        with ftp.server("full", ftp_side.SHIPPED.read_text() + ("" if tls else ftp_side.PLAIN), ftp.unit):
+            with ftp.login("full", USER, tls=tls) as session:
+                assert session.store("test.1.data", packets.make("test", size)).startswith("226")
+                assert session.store("test.2.data", packets.make("test", size)).startswith(("4", "5"))
+            assert swept(ftp.world) == {"test.1.data": packets.make("test", size)}
+            with ftp.login("full", USER, tls=tls) as session:
+                assert session.store("test.2.data", packets.make("test", size)).startswith("226")
+            assert swept(ftp.world) == {f"test.{n}.data": packets.make("test", size) for n in (1, 2)}
+    finally:
+        unmount(UPLOADS)
 
 
 def test_an_upload_over_the_limit_of_the_unit(ftp):

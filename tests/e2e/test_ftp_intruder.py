@@ -11,6 +11,7 @@ import ssl
 import warnings
 
 import ftp as ftp_side
+import packets
 import pytest
 from ftp import DOCUMENT, HOMES, NOCHROOT, PASSWORD, SHIPPED, STOCK_PAM, UPLOADS, Session, set_password
 from world import DATA_IN, run, wait_for
@@ -56,20 +57,6 @@ class Side:
     def writer(self):
         """Whose file an upload is here."""
         return self.root.owner() if self.server != "gate" else ftp_side.GUEST
-
-
-@pytest.fixture(scope="session")
-def ftp_of_session(world_of_session):
-    made = ftp_side.Ftp(world_of_session)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def ftp(ftp_of_session, world):
-    ftp_of_session.clear()
-    yield ftp_of_session
-    ftp_of_session.clear()
 
 
 def plant(side):
@@ -280,11 +267,9 @@ def enter_what_the_sweep_holds(side):
 def delete_on_a_line_of_its_own(side):
     """An agent's name with CR LF in it, from a script that quotes nothing."""
     with side.login() as session:
-        session.passive().close()
         session.send(f"STOR x.1.data\r\nDELE {VICTIM}")
-        for _ in range(2):
-            if session.answer().startswith("150"):
-                session.answer()
+        assert session.answer().startswith("425")   # no data connection was asked for
+        session.answer()
     return not side.victim.exists()
 
 
@@ -342,6 +327,76 @@ def data_from_another_address(side):
         session.store("stolen.1.data", b"by a third", source=OTHER_ADDRESS)
     path = side.root / "stolen.1.data"
     return path.exists() and path.read_bytes() == b"by a third"
+
+
+# What comes to where the Pandora server reads: with the document's configuration every upload does, at once.
+
+def arrives(side, name):
+    """Does it, by itself or by the sweep?"""
+    if side.server != "gate":
+        return (side.root / name).exists()
+    ftp_side.swept(side.ftp.world)
+    return (DATA_IN / name).exists()
+
+
+def a_name_with_a_line_feed(side):
+    """Two lines in whatever prints it. FTP writes it as NUL."""
+    side.stores("two\0lines.1.data", packets.make("test", 300))
+    return arrives(side, "two\nlines.1.data")
+
+
+def a_name_with_an_escape(side):
+    side.stores("\x1b[2Jtest.1.data", packets.make("test", 300))
+    return arrives(side, "\x1b[2Jtest.1.data")
+
+
+def a_name_too_long_to_be_renamed(side):
+    """The server appends _BADXML."""
+    name = "x" * 243 + ".1.data"
+    side.stores(name, packets.make("test", 300))
+    return arrives(side, name)
+
+
+def a_name_that_looks_like_an_option(side):
+    side.stores("-rf.1.data", packets.make("test", 300))
+    return arrives(side, "-rf.1.data")
+
+
+def no_packet_at_all(side):
+    side.stores("evil.sh", b"#!/bin/sh\n")
+    return arrives(side, "evil.sh")
+
+
+def packet_of_another_agent(side):
+    side.stores("stranger.1.data", packets.make("stranger", 300))
+    return arrives(side, "stranger.1.data")
+
+
+def packet_in_another_agents_name(side):
+    side.stores("test.1.data", packets.make("stranger", 300))
+    return arrives(side, "test.1.data")
+
+
+def packet_with_external_entities(side):
+    xxe = packets.make("test", 400).replace(b"?>\n", b"?>\n<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>\n", 1)
+    side.stores("test.1.data", xxe)
+    return arrives(side, "test.1.data")
+
+
+def empty_file(side):
+    side.stores("test.1.data", b"")
+    return arrives(side, "test.1.data")
+
+
+def half_a_packet(side):
+    """While it is being sent: the server would parse it, and never again."""
+    with side.login() as session:
+        data = session.passive()
+        session.command("STOR test.1.data")
+        with session.encrypted(data) as data:
+            data.sendall(packets.make("test", 5000)[:2500])
+            wait_for(lambda: (side.root / "test.1.data").stat().st_size == 2500)
+            return arrives(side, "test.1.data")
 
 
 # As a user whom /etc/vsftpd.nochroot_list names.
@@ -422,7 +477,10 @@ TRIES = [(list_directory, STOCK), (list_names, STOCK), (list_hidden, STOCK), (li
          (enter_what_the_sweep_holds, ""), (delete_on_a_line_of_its_own, ""), (abort_without_a_transfer, ""),
          (abort_after_the_data, ""), (help_lists_commands, ""), (bounce_by_port, PROMISCUOUS),
          (bounce_by_eprt, PROMISCUOUS), (bounce_to_a_low_port, PROMISCUOUS), (bounce_to_a_low_port_by_eprt, PROMISCUOUS),
-         (data_from_another_address, PROMISCUOUS)]
+         (data_from_another_address, PROMISCUOUS), (a_name_with_a_line_feed, ""),
+         (a_name_with_an_escape, ""), (a_name_too_long_to_be_renamed, ""), (a_name_that_looks_like_an_option, ""),
+         (no_packet_at_all, ""), (packet_of_another_agent, ""), (packet_in_another_agents_name, ""),
+         (packet_with_external_entities, ""), (empty_file, ""), (half_a_packet, "")]
 LISTED = [above_by_cwd, etc_by_cwd, etc_step_by_step, where_it_is, above_by_name, tmp_by_name, directory_of_another,
           data_in_itself]
 COUNTED = set()

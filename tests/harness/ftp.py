@@ -10,12 +10,13 @@ import socket
 import ssl
 import subprocess
 
-from world import LIBEXEC, SPOOL, TREE, Daemon, port_answers, run, wait_for
+from world import GATE_TOML, LIBEXEC, SPOOL, TREE, Daemon, port_answers, run, wait_for
 
 VSFTPD = os.environ.get("VSFTPD", "/usr/sbin/vsftpd")
 SHIPPED = TREE / "conf/vsftpd/vsftpd.conf"
 UNIT = TREE / "conf/systemd/pandora-gate-ftp.service"
 CERTIFICATE = pathlib.Path("/etc/pandora-gate/ftp.pem")
+FTPUSERS = pathlib.Path("/etc/ftpusers")
 NOCHROOT = pathlib.Path("/etc/vsftpd.nochroot_list")
 UPLOADS = SPOOL / "ftp"
 HOMES = pathlib.Path("/srv/document")       # where the document's configuration puts files: the home
@@ -116,21 +117,24 @@ class Ftp:
     """The FTP side of a world: servers by name, users, directories."""
     PORTS = {"gate": 2121, "plain": 2122, "document": 2123}
 
-    def __init__(self, world):
+    def __init__(self, world, agents):
+        """`agents`: for whom the users may send."""
         self.world = world
         self.servers = {}
         self.next_port = 2130
+        self.before = {path: path.read_text() for path in (GATE_TOML, FTPUSERS)}
         self.install()
         for name, groups, shell in (("ftpa", "pandora", "/sbin/nologin"), ("ftpb", "pandora", "/sbin/nologin"),
                                     ("ftplisted", "pandora", "/sbin/nologin"), ("ftpdenied", "pandora", "/sbin/nologin"),
                                     ("ftpbash", "pandora", "/bin/bash"), ("ftpstranger", "", "/sbin/nologin")):
             self.add_user(name, groups, shell)
         set_password("pandora", PASSWORD)
-        for name in ("ftpa", "ftpb", "ftplisted", "pandora"):
-            self.make_directory(name)
         NOCHROOT.write_text("ftplisted\n")
-        with open("/etc/ftpusers", "a") as file:
-            file.write("ftpdenied\n")
+        FTPUSERS.write_text(self.before[FTPUSERS] + "ftpdenied\n")
+        GATE_TOML.write_text(self.before[GATE_TOML].replace("[ftp]\n", "[ftp]\nenabled = true\n"))
+        self.publish()
+        for name in ("ftpa", "ftpb", "ftplisted", "pandora"):
+            world.gate("keys", "add", "--ftp", name, *(word for agent in agents for word in ("--agent", agent)))
         self.unit = as_the_unit(world)
         self.start("gate", SHIPPED.read_text(), self.unit)
         self.start("plain", SHIPPED.read_text() + PLAIN, self.unit)
@@ -167,9 +171,19 @@ class Ftp:
             made.stop()
             del self.servers[name]
 
+    def publish(self):
+        """Makes the upload directories, too."""
+        self.world.gate("publish")
+
     def stop(self):
         for server in self.servers.values():
             server.stop()
+        for path, text in self.before.items():
+            path.write_text(text)
+        run("usermod", "-p", "*", "pandora")
+        for name in ("ftpa", "ftpb", "ftplisted", "pandora"):
+            self.world.gate("keys", "remove", f"ftp:{name}", "--reason", "the test is over", check=False)
+        self.publish()
 
     @contextlib.contextmanager
     def document_pam(self, text):
@@ -189,12 +203,6 @@ class Ftp:
         run("install", "-d", "-o", name, "-m", "755", home)
         run("install", "-d", "-o", name, "-m", "755", home / ".held")
         set_password(name, PASSWORD)
-
-    def make_directory(self, name):
-        """As publish makes them."""
-        run("install", "-d", "-o", "root", "-g", "root", "-m", "711", UPLOADS)
-        run("install", "-d", "-o", "pandora", "-g", GUEST, "-m", "1730", UPLOADS / name)
-        run("install", "-d", "-o", "pandora", "-g", "pandora", "-m", "700", UPLOADS / name / ".held")
 
     def clear(self):
         for root in (*UPLOADS.glob("*"), *UPLOADS.glob("*/.held"), *HOMES.glob("*"), *HOMES.glob("*/.held")):
@@ -314,12 +322,12 @@ class Session:
         return self.transfer(line, **kwargs)[1]
 
 
-def swept(_world):
-    """What is in the upload directories goes where it belongs. False: there is no sweep here (yet)."""
-    if not SWEEP.exists():
-        return False
-    run(SWEEP, "--once")
-    return True
+def swept(world):
+    """One pass of the sweep. Gives what is then in data_in: name -> bytes."""
+    done = run(SWEEP, "--once", check=False)
+    if done.returncode not in (0, 1):           # 1: something has to wait
+        raise RuntimeError(f"sweep: status {done.returncode}\n{done.stderr}")
+    return world.delivered()
 
 
 def kill_hard(pids):
