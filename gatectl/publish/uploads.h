@@ -1,6 +1,6 @@
 // The directories that vsftpd writes uploads into, one for each user who may send by FTP:
 //
-//   <ftp.directory>              root's, 0711
+//   <ftp.directory>              root's, 0755: the sweep looks who has one
 //   <ftp.directory>/USER         account.user's, group of ftp.user, 1730: vsftpd may create there, neither
 //   list
 //                                nor delete
