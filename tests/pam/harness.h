@@ -33,10 +33,11 @@ struct Faults {
     int getgrnam_error = 0;         // the same for getgrnam_r
     bool getgrouplist_lost = false; // getgrouplist knows only the primary group, as when a service is away
     bool getgrouplist_fails = false;
-    bool root_owns_all = false;   // fstat says so: the keyring must be root's, the tester need not be
-    bool nobody_owns_all = false; // the opposite, for a tester who is root
-    bool no_service = false;      // the transaction has no PAM_SERVICE
-    int read_error = 0;           // errno of every read(), 0 = works
+    bool root_owns_all = false;    // fstat says so: the keyring must be root's, the tester need not be
+    bool nobody_owns_all = false;  // the opposite, for a tester who is root
+    bool alias_of_pandora = false; // the name service knows "alias", and spells it "pandora"
+    bool no_service = false;       // the transaction has no PAM_SERVICE
+    int read_error = 0;            // errno of every read(), 0 = works
 };
 inline Faults faults;
 // Allocations to go until one fails (malloc, in programs that stand in for it), 0 = none will.
@@ -64,6 +65,8 @@ template<class Function>
 
 GATE_STAND_IN int getpwnam_r(const char* name, passwd* entry, char* buffer, size_t size, passwd** found) {
     static const auto real = gate::test::next<decltype(&getpwnam_r)>("getpwnam_r");
+    if (gate::test::faults.alias_of_pandora && std::string_view(name) == "alias")
+        name = "pandora";
     if (gate::test::faults.getpwnam_error == 0)
         return real(name, entry, buffer, size, found);
     *found = nullptr;
