@@ -55,7 +55,9 @@ Result<std::vector<Place>> find_places(const std::string& directory) {
     GATE_TRY(const std::vector<std::string> names, read_names(parent.get(), SIZE_MAX));
     std::vector<Place> out;
     for (const std::string& name : names) {
-        if (is_sender_name(name))
+        struct stat st {};
+        if (is_sender_name(name) && ::fstatat(parent.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(st.st_mode))
             out.push_back({name, directory + '/' + name});
     }
     return out;

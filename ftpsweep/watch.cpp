@@ -129,10 +129,10 @@ void Watch::hear() {
             inotify_event event{};
             std::memcpy(&event, buffer.data() + at, sizeof event);
             at += sizeof event + event.len;
-            if ((event.mask & IN_Q_OVERFLOW) != 0)
-                states_.clear();
-            else if (const auto found = watched_.find(event.wd); found != watched_.end())
+            if (const auto found = watched_.find(event.wd); found != watched_.end())
                 states_[found->second].due_ms = 0;
+            else // a new keyring, a new place, or something was missed: what waited may wait no more
+                states_.clear();
         }
     }
 }

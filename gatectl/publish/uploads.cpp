@@ -157,8 +157,8 @@ class Uploads {
     // What lies in it may then be anything.
     if (st.st_uid != context.owner || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return fail(Errc::wrong_owner,
-                    "it is not root's alone: look through it, then run `chown root` and `chmod 0711` on it");
-    GATE_CHECK(set_right(fd, {.owner = context.owner, .group = ::getegid(), .mode = 0711}));
+                    "it is not root's alone: look through it, then run `chown root` and `chmod 0755` on it");
+    GATE_CHECK(set_right(fd, {.owner = context.owner, .group = ::getegid(), .mode = 0755}));
     return fd;
 }
 

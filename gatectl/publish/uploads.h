@@ -1,9 +1,8 @@
 // The directories that vsftpd writes uploads into, one for each user who may send by FTP:
 //
-//   <ftp.directory>              root's, 0711
-//   <ftp.directory>/USER         account.user's, group of ftp.user, 1730: vsftpd may create there, neither
-//   list
-//                                nor delete
+//   <ftp.directory>              root's, 0755: the sweep looks who has one
+//   <ftp.directory>/USER         account.user's, group of ftp.user, 1730: vsftpd may create there, and
+//                                neither list nor delete
 //   <ftp.directory>/USER/.held   account.user's, 0700: what the sweep puts aside
 //
 // What lies in USER was put there by others, and account.user itself may put anything there: so nothing below

@@ -6,6 +6,7 @@
 #include "authkeys_cmd/answer.h"
 #include "authkeys_cmd/line.h"
 #include "authkeys_cmd/status.h"
+#include "gatectl/backup/commands.h"
 #include "gatectl/command_line.h"
 #include "gatectl/keys/import.h"
 #include "gatectl/publish/compile.h"
@@ -331,6 +332,28 @@ void a_revocation_in_the_keyring_is_taken_over() {
     CHECK_EQ(p.find_user("bob")->id, std::string("ftp:bob"));
 }
 
+// A revocation that came after the backup stays; the rest is as it was.
+void a_backup_keeps_users() {
+    FtpPlace p;
+    write_file(p.context.config, "[account]\nuser = \"daemon\"\n");
+    static_cast<void>(ctl::publish_command(p.context));
+    for (const char* user : {"bob", "alice"})
+        static_cast<void>(p.add_user(user, {"web01"}));
+    const std::string file = p.dir / "backup";
+    static_cast<void>(
+        ctl::backup_command(p.context, {.file = file, .full = false, .host_keys = false, .force = false}));
+    static_cast<void>(ctl::bind_key(p.context, {.keys = {"ftp:bob"}, .agents = {"web02"}, .binding = {}}));
+    static_cast<void>(ctl::revoke_key(p.context, "ftp:alice", "gone"));
+    static_cast<void>(p.add_user("carol", {"web03"}));
+    static_cast<void>(ctl::revoke_key(p.context, "ftp:carol", "gone"));
+    static_cast<void>(ctl::restore_command(p.context, {.file = file, .host_keys = false}));
+    CHECK_EQ(p.find_user("bob")->agents.size(), std::size_t{1});
+    CHECK(p.find_user("bob")->state == keyring::KeyState::active);
+    CHECK(p.find_user("alice")->state == keyring::KeyState::revoked);
+    CHECK(p.find_user("carol")->state == keyring::KeyState::revoked); // whom the backup did not know
+    CHECK_EQ(p.find_user("carol")->id, std::string("ftp:carol"));
+}
+
 void remarks_come_before_surprises() {
     FtpPlace p;
     static_cast<void>(p.add_user("no-such-user-x", {"a"}));
@@ -362,6 +385,7 @@ int main() {
         GATE_TEST(a_line_of_a_key_file_makes_no_user),
         GATE_TEST(a_row_that_is_not_consistent_is_not_published),
         GATE_TEST(a_revocation_in_the_keyring_is_taken_over),
+        GATE_TEST(a_backup_keeps_users),
         GATE_TEST(remarks_come_before_surprises),
     };
     return cmocka_run_group_tests_name("ctl_ftp", tests, nullptr, nullptr);
