@@ -38,7 +38,9 @@ AuthInfo parse_auth_info(std::string_view text) {
                 info.methods += ',';
             info.methods += method;
         }
-        if (method == "publickey" && line.size() > method.size() && !info.fingerprint)
+        if (method != "publickey")
+            continue;
+        if (++info.keys == 1 && line.size() > method.size())
             info.fingerprint = fingerprint_of(line.substr(method.size() + 1));
     }
     return info;
@@ -65,7 +67,8 @@ KnownKey look_up_key(const std::string& keyring_path, const std::optional<keyrin
     }
     known.id = (*record)->id;
     const keyring::Standing standing = keyring::standing(**record, std::time(nullptr));
-    known.state = standing == keyring::Standing::good ? "active" : keyring::describe(standing);
+    known.good = standing == keyring::Standing::good;
+    known.state = known.good ? "active" : keyring::describe(standing);
     return known;
 }
 

@@ -12,6 +12,7 @@ namespace gate::pam {
 
 struct AuthInfo {
     std::string methods; // "publickey", "publickey,password"; empty if the service does not tell
+    unsigned keys = 0;   // how many of them are "publickey"
     std::optional<keyring::Fingerprint> fingerprint; // of the first public key
 };
 
@@ -20,6 +21,7 @@ struct AuthInfo {
 [[nodiscard]] AuthInfo parse_auth_info(std::string_view text);
 
 struct KnownKey {
+    bool good = false;      // found, and may be used now: nothing else makes it true
     std::string id;         // empty: not in the keyring, or the keyring could not be read
     const char* state = ""; // "active", "unknown", else the word of keyring::describe(Standing); empty if
                             // the keyring could not be read

@@ -22,12 +22,14 @@ namespace {
 // How each phase says what the rules said; the codes are those pam_sm_*(3) list for the phase.
 struct Phase {
     const char* name;
+    Type type;
     int denied;
     int unknown;
 };
-constexpr Phase k_auth{"auth", PAM_AUTH_ERR, PAM_USER_UNKNOWN};
-constexpr Phase k_account{"account", PAM_PERM_DENIED, PAM_USER_UNKNOWN};
-constexpr Phase k_open{"session", PAM_SESSION_ERR, PAM_SESSION_ERR};
+constexpr Phase k_auth{"auth", Type::auth, PAM_AUTH_ERR, PAM_USER_UNKNOWN};
+constexpr Phase k_account{"account", Type::account, PAM_PERM_DENIED, PAM_USER_UNKNOWN};
+constexpr Phase k_setcred{"setcred", Type::auth, PAM_CRED_ERR, PAM_USER_UNKNOWN};
+constexpr Phase k_open{"session", Type::session, PAM_SESSION_ERR, PAM_SESSION_ERR};
 
 int to_code(const Phase& phase, Outcome outcome) {
     switch (outcome) {
@@ -52,11 +54,11 @@ std::span<const char* const> words(int argc, const char** argv) {
 
 // Parses the line and hands it to body(options), or reports the bad word.
 template<class Body>
-int with_options(pam_handle_t* pamh, const char* phase, int argc, const char** argv, Body&& body) {
-    const auto options = parse_options(words(argc, argv));
+int with_options(pam_handle_t* pamh, const Phase& phase, int argc, const char** argv, Body&& body) {
+    const auto options = parse_options(phase.type, words(argc, argv));
     if (options)
         return body(*options);
-    report_bad_option(pamh, phase, options.error());
+    report_bad_option(pamh, phase.name, options.error());
     return PAM_SERVICE_ERR;
 }
 
@@ -70,7 +72,7 @@ int apply_rules(pam_handle_t* pamh, const Phase& phase, const Options& options, 
         return PAM_SERVICE_ERR;
     }
     const std::string user = name; // libpam's own copy may change under us
-    const Verdict verdict = decide(options, user);
+    const Verdict verdict = decide(options, {user, item(pamh, PAM_SERVICE), item(pamh, PAM_RHOST)});
     if (verdict.outcome == Outcome::allowed) {
         report_debug(pamh, options, user, "the rules are met");
         return then(user);
@@ -83,7 +85,7 @@ int apply_rules(pam_handle_t* pamh, const Phase& phase, const Options& options, 
 }
 
 int rules_only(pam_handle_t* pamh, const Phase& phase, int argc, const char** argv) {
-    return with_options(pamh, phase.name, argc, argv, [&](const Options& options) {
+    return with_options(pamh, phase, argc, argv, [&](const Options& options) {
         return apply_rules(pamh, phase, options, [](const std::string&) { return PAM_SUCCESS; });
     });
 }
@@ -106,7 +108,7 @@ PAM_ENTRY pam_sm_authenticate(pam_handle_t* pamh, int, int argc, const char** ar
 // in which nobody else establishes anything count as having established credentials.
 PAM_ENTRY pam_sm_setcred(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
     return guarded(pamh, [&] {
-        return gate::pam::with_options(pamh, "setcred", argc, argv,
+        return gate::pam::with_options(pamh, gate::pam::k_setcred, argc, argv,
                                        [](const gate::pam::Options&) { return PAM_IGNORE; });
     });
 }
@@ -119,19 +121,20 @@ PAM_ENTRY pam_sm_acct_mgmt(pam_handle_t* pamh, int, int argc, const char** argv)
 // `sufficient` module in front of that line.
 PAM_ENTRY pam_sm_open_session(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
     return guarded(pamh, [&] {
-        return gate::pam::with_options(pamh, "session", argc, argv, [&](const gate::pam::Options& options) {
-            return gate::pam::apply_rules(pamh, gate::pam::k_open, options, [&](const std::string& user) {
-                return gate::pam::open_session(pamh, options, user);
+        return gate::pam::with_options(
+            pamh, gate::pam::k_open, argc, argv, [&](const gate::pam::Options& options) {
+                return gate::pam::apply_rules(pamh, gate::pam::k_open, options, [&](const std::string& user) {
+                    return gate::pam::open_session(pamh, options, user);
+                });
             });
-        });
     });
 }
 
 // No rules: what was opened must be closable, even when its user was removed meanwhile.
 PAM_ENTRY pam_sm_close_session(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
     return guarded(pamh, [&] {
-        return gate::pam::with_options(pamh, "session", argc, argv, [&](const gate::pam::Options&) {
-            return gate::pam::close_session(pamh);
-        });
+        return gate::pam::with_options(
+            pamh, gate::pam::k_open, argc, argv,
+            [&](const gate::pam::Options&) { return gate::pam::close_session(pamh); });
     });
 }

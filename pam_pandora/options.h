@@ -3,6 +3,9 @@
 // known, complete and said once.
 #pragma once
 
+#include "pam_pandora/peer.h"
+
+#include <cstddef>
 #include <expected>
 #include <span>
 #include <string>
@@ -16,10 +19,19 @@ enum class Scope {
     members, // users that user= and group= do not mean are none of this module's business
 };
 
+// In which of the stacks the line stands.
+enum class Type { auth, account, session };
+
 struct Options {
     std::vector<std::string> users;
     std::string group; // empty: no such rule
     std::vector<std::string> shells;
+    std::string deny;                   // a file; empty: no such rule
+    bool missing_deny_is_empty = false; // onerr=succeed: a deny file that does not exist lists nobody
+    bool onerr_given = false;
+    std::vector<std::string> services; // none: no such rule
+    std::vector<Network> networks;     // none: no such rule
+    bool require_key = false;
     Scope scope = Scope::all;
     bool scope_given = false;
     std::string keyring; // never empty once parsed
@@ -32,10 +44,13 @@ struct BadOption {
     const char* why;
 };
 
-[[nodiscard]] std::expected<Options, BadOption> parse_options(std::span<const char* const> words);
+[[nodiscard]] std::expected<Options, BadOption> parse_options(Type type, std::span<const char* const> words);
 
-// A name that may be looked up: 1 to 255 bytes, none of them a control character, ':' or '/', and no '-' in
-// front. Wider than what useradd takes, because directory services serve "DOMAIN\user" and "user@domain".
+inline constexpr std::size_t k_max_name = 255; // LOGIN_NAME_MAX without its NUL
+
+// A name that may be looked up: 1 to 255 bytes, none of them a control character, ':' or '/', and no '-' or
+// '.' in front. Wider than what useradd takes, because directory services serve "DOMAIN\user" and
+// "user@domain".
 [[nodiscard]] bool valid_name(std::string_view name);
 
 } // namespace gate::pam

@@ -17,7 +17,9 @@ void audit_refusal(pam_handle_t* pamh, const char* phase, std::string_view user,
     line.text("phase", phase)
         .text("rule", verdict.rule)
         .text("reason", verdict.reason)
-        .text_if("remedy", verdict.remedy);
+        .text_if("remedy", verdict.remedy)
+        .text_if("key", verdict.key)
+        .text_if("fingerprint", verdict.fingerprint);
     send(std::move(line));
 }
 } // namespace

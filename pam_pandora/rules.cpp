@@ -1,9 +1,11 @@
 #include "pam_pandora/rules.h"
 
 #include "pam_pandora/account.h"
+#include "pam_pandora/deny.h"
 #include "pam_pandora/explain.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace gate::pam {
 
@@ -27,9 +29,56 @@ bool has(const std::vector<std::string>& list, const std::string& value) {
     return std::ranges::find(list, value) != list.end();
 }
 
+// What each rule that is asked about every login says; nullopt: nothing against it.
+
+std::optional<Verdict> wrong_service(const Options& options, const Login& login) {
+    if (options.services.empty() || has(options.services, std::string(login.service)))
+        return std::nullopt;
+    if (login.service.empty())
+        return Verdict{Outcome::denied, "services", "the service does not say what it is called",
+                       "see the service's log"};
+    return Verdict{Outcome::denied, "services", "the user may not use service " + std::string(login.service),
+                   "use one of services=, or add the service to it"};
+}
+
+std::optional<Verdict> wrong_peer(const Options& options, const Login& login) {
+    if (options.networks.empty())
+        return std::nullopt;
+    if (login.rhost.empty())
+        return Verdict{Outcome::denied, "rhost", "the service does not say where the user comes from",
+                       "log in over the network, or take rhost= off the PAM line"};
+    const auto peer = parse_peer(login.rhost);
+    if (!peer)
+        return Verdict{
+            Outcome::denied, "rhost", "the service gives no address but a name, " + std::string(login.rhost),
+            "let it give addresses: UseDNS no in sshd_config, reverse_lookup_enable=NO in vsftpd.conf"};
+    if (inside(*peer, options.networks))
+        return std::nullopt;
+    return Verdict{Outcome::denied, "rhost",
+                   "the address " + std::string(login.rhost) + " is in none of the networks of rhost=",
+                   "log in from one of them, or add the network to rhost="};
+}
+
+std::optional<Verdict> listed(const Options& options, const Login& login, const Account& account) {
+    if (options.deny.empty())
+        return std::nullopt;
+    const auto answer = file_lists(options.deny, login.user, account.name);
+    if (!answer) {
+        if (answer.error().code == Errc::missing && options.missing_deny_is_empty)
+            return std::nullopt;
+        return Verdict{Outcome::error, "deny", explain(answer.error()) + " (" + options.deny + ")",
+                       "make deny= a file of root that nobody else may write, with a user name a line"};
+    }
+    if (!*answer)
+        return std::nullopt;
+    return Verdict{Outcome::denied, "deny", "the user is listed in " + options.deny,
+                   "take the user off that list"};
+}
+
 } // namespace
 
-Verdict decide(const Options& options, const std::string& user) {
+Verdict decide(const Options& options, const Login& login) {
+    const std::string& user = login.user;
     if (!valid_name(user))
         return {Outcome::unknown, "name", "not a possible user name", "use the account's name"};
     const auto account = find_account(user);
@@ -53,6 +102,12 @@ Verdict decide(const Options& options, const std::string& user) {
     if (!options.group.empty() && !member)
         return {Outcome::denied, "group", "the user is not a member of group " + options.group,
                 "add the user to the group (usermod -aG)"};
+    if (auto verdict = wrong_service(options, login))
+        return std::move(*verdict);
+    if (auto verdict = wrong_peer(options, login))
+        return std::move(*verdict);
+    if (auto verdict = listed(options, login, *account))
+        return std::move(*verdict);
     if (!options.shells.empty() && !shell_allowed(account->shell, options.shells))
         return {Outcome::denied, "shell", "the login shell " + account->shell + " is not one of shell=",
                 "give the user an allowed shell (usermod -s), or add the shell to shell="};

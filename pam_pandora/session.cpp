@@ -1,7 +1,7 @@
 #include "pam_pandora/session.h"
 
 #include "lib/base/clock.h"
-#include "pam_pandora/login_key.h"
+#include "pam_pandora/key_rule.h"
 #include "pam_pandora/report.h"
 
 #include <memory>
@@ -53,6 +53,13 @@ int open_session(pam_handle_t* pamh, const Options& options, std::string_view us
     const char* const text = pam_getenv(pamh, "SSH_AUTH_INFO_0");
     const AuthInfo info = parse_auth_info(text != nullptr ? text : "");
     const KnownKey key = look_up_key(options.keyring, info.fingerprint);
+    if (options.require_key) {
+        const Verdict verdict = decide_key(info, key);
+        if (verdict.outcome != Outcome::allowed) {
+            report_refusal(pamh, "session", options, user, verdict);
+            return PAM_SESSION_ERR;
+        }
+    }
     auto opened = std::make_unique<Opened>();
     opened->user = user;
     opened->key = key.id;

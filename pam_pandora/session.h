@@ -8,8 +8,9 @@
 
 namespace gate::pam {
 
-// Says session.opened and keeps what session.closed needs with the PAM handle. A keyring that cannot be read
-// refuses nobody here; the event says why it could not. Returns a PAM code: PAM_SUCCESS, or that of
+// With require_key, first refuses every login whose key is not good. Then says session.opened and keeps what
+// session.closed needs with the PAM handle. Without require_key a keyring that cannot be read refuses nobody;
+// the event says why it could not. Returns a PAM code: PAM_SUCCESS, PAM_SESSION_ERR (refused), or that of
 // pam_set_data().
 [[nodiscard]] int open_session(pam_handle_t* pamh, const Options& options, std::string_view user);
 

@@ -1,51 +1,22 @@
 #include "gatectl/keys/network.h"
 
 #include "gatectl/problem.h"
+#include "lib/base/network.h"
 #include "lib/base/text.h"
 #include "lib/keyring/record.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <cstdint>
-#include <cstring>
-#include <optional>
-#include <span>
 
 namespace gate::ctl {
 
 namespace {
 
 constexpr std::size_t k_shown = 64; // of what was written, in a message
-constexpr unsigned k_bits_v4 = 32;
-constexpr unsigned k_bits_v6 = 128;
-constexpr unsigned k_mapped_bits = 96; // ::ffff:0:0/96
-
-struct Address {
-    int family = AF_INET;
-    std::array<std::uint8_t, 16> bytes{}; // of IPv4 the first four
-
-    [[nodiscard]] unsigned bits() const { return family == AF_INET ? k_bits_v4 : k_bits_v6; }
-    [[nodiscard]] bool is_mapped() const {
-        constexpr std::array<std::uint8_t, 12> k_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-        return family == AF_INET6 && std::equal(k_prefix.begin(), k_prefix.end(), bytes.begin());
-    }
-};
 
 [[noreturn]] void bad(std::string_view text, std::string_view why) {
     stop(Status::usage, "{} {}", escape_visible(text, k_shown), why);
-}
-
-[[nodiscard]] std::optional<Address> read_address(std::string_view text) {
-    std::array<char, INET6_ADDRSTRLEN> terminated{};
-    if (text.empty() || text.size() >= terminated.size() || text.find('\0') != text.npos)
-        return std::nullopt;
-    std::memcpy(terminated.data(), text.data(), text.size());
-    Address address;
-    address.family = text.find(':') == text.npos ? AF_INET : AF_INET6;
-    if (::inet_pton(address.family, terminated.data(), address.bytes.data()) != 1)
-        return std::nullopt;
-    return address;
 }
 
 [[nodiscard]] std::string write(const Address& address, unsigned length) {
@@ -54,19 +25,6 @@ struct Address {
         stop(Status::internal, "inet_ntop failed");
     std::string out = text.data();
     return length == address.bits() ? out : out + '/' + std::to_string(length);
-}
-
-// Without the bits behind the first `length`.
-[[nodiscard]] Address network_of(Address address, unsigned length) {
-    for (unsigned bit = length; bit < address.bits(); ++bit)
-        address.bytes[bit / 8] = static_cast<std::uint8_t>(address.bytes[bit / 8] & ~(0x80U >> (bit % 8)));
-    return address;
-}
-
-[[nodiscard]] Address unmapped(const Address& address) {
-    Address v4;
-    std::copy(address.bytes.begin() + 12, address.bytes.end(), v4.bytes.begin());
-    return v4;
 }
 
 // What is none of ours, but looks like something that from= or people know.
@@ -99,21 +57,20 @@ struct Address {
     if (slash == text.npos)
         return address.bits();
     const std::string_view digits = text.substr(slash + 1);
-    if (read_address(digits))
+    if (parse_address(digits))
         bad(text, "has a network mask: write the length of the prefix, like 10.0.0.0/8 for 255.0.0.0");
-    const bool canonical = digits.size() <= 3 && (digits == "0" || !digits.starts_with('0'));
-    const auto length = canonical ? parse_u64(digits) : std::nullopt;
-    if (!length || *length > address.bits())
+    const auto length = parse_prefix_length(digits, address.bits());
+    if (!length)
         bad(text, address.family == AF_INET ? "has no prefix length from 0 to 32 behind its slash"
                                             : "has no prefix length from 0 to 128 behind its slash");
-    return static_cast<unsigned>(*length);
+    return *length;
 }
 
 } // namespace
 
 std::string parse_network(std::string_view text) {
     const std::size_t slash = text.find('/');
-    const auto address = read_address(text.substr(0, slash));
+    const auto address = parse_address(text.substr(0, slash));
     if (!address)
         refuse_other_forms(text, text.substr(0, slash));
     const unsigned length = read_length(text, *address, slash);

@@ -33,7 +33,11 @@ struct Faults {
     int getgrnam_error = 0;         // the same for getgrnam_r
     bool getgrouplist_lost = false; // getgrouplist knows only the primary group, as when a service is away
     bool getgrouplist_fails = false;
-    bool root_owns_all = false; // fstat says so: the keyring must be root's, the tester need not be
+    bool root_owns_all = false;    // fstat says so: the keyring must be root's, the tester need not be
+    bool nobody_owns_all = false;  // the opposite, for a tester who is root
+    bool alias_of_pandora = false; // the name service knows "alias", and spells it "pandora"
+    bool no_service = false;       // the transaction has no PAM_SERVICE
+    int read_error = 0;            // errno of every read(), 0 = works
 };
 inline Faults faults;
 // Allocations to go until one fails (malloc, in programs that stand in for it), 0 = none will.
@@ -61,6 +65,8 @@ template<class Function>
 
 GATE_STAND_IN int getpwnam_r(const char* name, passwd* entry, char* buffer, size_t size, passwd** found) {
     static const auto real = gate::test::next<decltype(&getpwnam_r)>("getpwnam_r");
+    if (gate::test::faults.alias_of_pandora && std::string_view(name) == "alias")
+        name = "pandora";
     if (gate::test::faults.getpwnam_error == 0)
         return real(name, entry, buffer, size, found);
     *found = nullptr;
@@ -90,6 +96,24 @@ GATE_STAND_IN int fstat(int fd, struct stat* st) noexcept {
     const int rc = real(fd, st);
     if (rc == 0 && gate::test::faults.root_owns_all)
         st->st_uid = 0;
+    if (rc == 0 && gate::test::faults.nobody_owns_all)
+        st->st_uid = 65534;
+    return rc;
+}
+
+GATE_STAND_IN ssize_t read(int fd, void* buffer, size_t size) {
+    static const auto real = gate::test::next<decltype(&read)>("read");
+    if (gate::test::faults.read_error == 0)
+        return real(fd, buffer, size);
+    errno = gate::test::faults.read_error;
+    return -1;
+}
+
+GATE_STAND_IN int pam_get_item(const pam_handle_t* pamh, int type, const void** item) {
+    static const auto real = gate::test::next<decltype(&pam_get_item)>("pam_get_item");
+    const int rc = real(pamh, type, item);
+    if (rc == PAM_SUCCESS && type == PAM_SERVICE && gate::test::faults.no_service)
+        *item = nullptr;
     return rc;
 }
 

@@ -66,6 +66,37 @@ struct Handle {
     return alone == PAM_PERM_DENIED && before_permit == PAM_SUCCESS ? PAM_IGNORE : alone;
 }
 
+[[nodiscard]] inline int operate(pam_handle_t* pamh, pamtest_ops op) {
+    switch (op) {
+    case PAMTEST_AUTHENTICATE:
+        return pam_authenticate(pamh, 0);
+    case PAMTEST_SETCRED:
+        return pam_setcred(pamh, PAM_ESTABLISH_CRED);
+    case PAMTEST_ACCOUNT:
+        return pam_acct_mgmt(pamh, 0);
+    case PAMTEST_OPEN_SESSION:
+        return pam_open_session(pamh, 0);
+    case PAMTEST_CLOSE_SESSION:
+        return pam_close_session(pamh, 0);
+    default:
+        return -1;
+    }
+}
+
+// As module_code(), on handles that prepare(pamh) has set up: PAM_RHOST, the environment.
+template<class Prepare>
+[[nodiscard]] int module_code(std::string_view options, pamtest_ops op, const char* user, Prepare&& prepare) {
+    const auto once = [&](bool permit) {
+        const Handle handle{service(options, permit), user};
+        prepare(handle.pamh);
+        forget();
+        return operate(handle.pamh, op);
+    };
+    const int before_permit = once(true);
+    const int alone = once(false);
+    return alone == PAM_PERM_DENIED && before_permit == PAM_SUCCESS ? PAM_IGNORE : alone;
+}
+
 // "@" in options stands for the test's directory.
 [[nodiscard]] inline std::string expand(std::string_view options) {
     std::string out;

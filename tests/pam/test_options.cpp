@@ -16,7 +16,8 @@ constexpr Row k_rows[] = {
     {"debug quiet", "(none)", "no rule"},
     {"scope=all", "(none)", "no rule"},
     {"keyring=/x", "(none)", "no rule"},
-    {"user=pandora deny=/etc/x", "deny=/etc/x", "unknown option"},
+    {"onerr=succeed", "(none)", "no rule"},
+    {"user=pandora denied=/etc/x", "denied=/etc/x", "unknown option"},
     {"user=pandora usr", "usr", "unknown option"},
     {"user=pandora User=x", "User=x", "unknown option"},
     {"user=pandora =x", "=x", "unknown option"},
@@ -54,6 +55,42 @@ constexpr Row k_rows[] = {
     {"user=a keyring=file", "keyring=file", "not an absolute path"},
     {"user=-a", "user=-a", "not a user name"},
     {"user=a:b", "user=a:b", "not a user name"},
+    {"user=.a", "user=.a", "not a user name"},
+    {"user=a deny", "deny", "needs a value"},
+    {"user=a deny=", "deny=", "empty value"},
+    {"deny=ftpusers", "deny=ftpusers", "not an absolute path"},
+    {"deny=/a deny=/b", "deny=/b", "given twice"},
+    {"deny=/a deny=/a", "deny=/a", "given twice"},
+    {"deny=/a onerr", "onerr", "needs a value"},
+    {"deny=/a onerr=ignore", "onerr=ignore", "neither fail nor succeed"},
+    {"deny=/a onerr=Fail", "onerr=Fail", "neither fail nor succeed"},
+    {"deny=/a onerr=fail onerr=succeed", "onerr=succeed", "given twice"},
+    {"user=a onerr=succeed", "onerr=", "says nothing without deny="},
+    {"user=a onerr=fail", "onerr=", "says nothing without deny="},
+    {"deny=/a scope=members", "scope=members", "says nothing without"},
+    {"services=sshd scope=members", "scope=members", "says nothing without"},
+    {"user=a services", "services", "needs a value"},
+    {"services=", "services=", "empty value"},
+    {"services=sshd,", "services=sshd,", "empty element"},
+    {"services=sshd,sshd", "services=sshd,sshd", "the same value twice"},
+    {"services=SSHD", "services=SSHD", "in lower case"},
+    {"services=/etc/pam.d/sshd", "services=/etc/pam.d/sshd", "not the name of a service"},
+    {"rhost", "rhost", "needs a value"},
+    {"rhost=", "rhost=", "empty value"},
+    {"rhost=10.0.0.0/8,", "rhost=10.0.0.0/8,", "empty element"},
+    {"rhost=10.0.0.1,10.0.0.1/32", "rhost=10.0.0.1,10.0.0.1/32", "the same value twice"},
+    {"rhost=10.0.0.1/8", "rhost=10.0.0.1/8", "bits behind the prefix"},
+    {"rhost=2001:db8::1/32", "rhost=2001:db8::1/32", "bits behind the prefix"},
+    {"rhost=10.0.0.0/33", "rhost=10.0.0.0/33", "not the length of a prefix"},
+    {"rhost=::/129", "rhost=::/129", "not the length of a prefix"},
+    {"rhost=10.0.0.0/255.0.0.0", "rhost=10.0.0.0/255.0.0.0", "not the length of a prefix"},
+    {"rhost=::ffff:10.0.0.1", "rhost=::ffff:10.0.0.1", "IPv4 address inside IPv6"},
+    {"rhost=::ffff:10.0.0.0/104", "rhost=::ffff:10.0.0.0/104", "IPv4 address inside IPv6"},
+    {"rhost=fe80::1%eth0", "rhost=fe80::1%eth0", "not an address"},
+    {"rhost=localhost", "rhost=localhost", "not an address"},
+    {"rhost=10.0.0.*", "rhost=10.0.0.*", "not an address"},
+    {"user=a require_key=yes", "require_key=yes", "takes no value"},
+    {"user=a require_key require_key", "require_key", "given twice"},
     {"group=a,b", "group=a,b", "not the name of one group"},
     {"group=a/b", "group=a/b", "not the name of one group"},
 };
@@ -81,6 +118,30 @@ void a_bad_line_refuses_everybody_and_names_the_word() {
     }
 }
 
+// The service does not say which key it was before open_session.
+void require_key_stands_on_a_session_line_only() {
+    for (const auto& [op, phase] : k_entries) {
+        const bool session = std::string_view(phase) == "session";
+        const int code = module_code("require_key", op, "pandora");
+        CHECK_MSG((code == PAM_SERVICE_ERR) != session, std::string(phase) + " returned " + name_of(code));
+        if (session)
+            continue;
+        CHECK_MSG(has(lines.at(0), "stands on a session line only") && has(lines[0], ": require_key"),
+                  lines[0]);
+        CHECK(has(events.at(0), "\"rule\":\"options\""));
+    }
+}
+
+// Each rule alone makes a line; onerr, keyring, quiet and debug do not.
+void any_one_rule_is_enough() {
+    for (const char* options : {"user=pandora", "group=pandora", "shell=/bin/sh", "deny=/nonexistent",
+                                "services=gate", "rhost=10.0.0.0/8"}) {
+        static_cast<void>(module_code(options, PAMTEST_ACCOUNT, "pandora"));
+        for (const std::string& event : events)
+            CHECK_MSG(!has(event, "\"rule\":\"options\""), event);
+    }
+}
+
 void quiet_does_not_hide_a_bad_line() {
     CHECK_EQ(module_code("user=pandora quiet nonsense", PAMTEST_ACCOUNT, "pandora"), PAM_SERVICE_ERR);
     CHECK_EQ(lines.size(), 1U);
@@ -103,5 +164,6 @@ void words_may_come_in_any_order() {
 } // namespace
 
 GATE_PAM_MAIN("pam_options", GATE_TEST(a_bad_line_refuses_everybody_and_names_the_word),
+              GATE_TEST(require_key_stands_on_a_session_line_only), GATE_TEST(any_one_rule_is_enough),
               GATE_TEST(quiet_does_not_hide_a_bad_line),
               GATE_TEST(a_word_with_control_bytes_is_shown_escaped), GATE_TEST(words_may_come_in_any_order))

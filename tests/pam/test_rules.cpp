@@ -78,6 +78,8 @@ constexpr Row k_rows[] = {
     {"group=pandora scope=members", "a:b", unknown, "name"},
     {"group=pandora scope=members", "../pandora", unknown, "name"},
     {"group=pandora scope=members", "two\nlines", unknown, "name"},
+    {"group=pandora scope=members", ".", unknown, "name"},
+    {"group=pandora scope=members", ".pandora", unknown, "name"},
 };
 
 struct PhaseCodes {

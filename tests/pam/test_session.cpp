@@ -1,54 +1,12 @@
-// Sessions: what is said of them, and that a keyring in any condition refuses nobody here.
-#include "tests/pam/stack.h"
+// Sessions: what is said of them, and that without require_key a keyring in any condition refuses nobody.
+#include "tests/pam/keys.h"
 
 #include "lib/audit/session_id.h"
-#include "lib/base/sha256.h"
-#include "lib/keyring/writer.h"
-
-#include <ctime>
 
 using namespace gate;
 using namespace gate::test;
 
 namespace {
-
-keyring::KeyRecord key(const std::string& id, const std::string& blob, keyring::KeyState state) {
-    keyring::KeyRecord record;
-    record.fingerprint = sha256(as_bytes(blob));
-    record.id = id;
-    record.state = state;
-    record.type = "ssh-ed25519";
-    record.blob = blob;
-    return record;
-}
-
-// Any bytes serve as a key: nothing here looks into one.
-const std::string k_good = "good \xff key";
-const std::string k_gone = "gone key";
-const std::string k_old = "old key";
-const std::string k_early = "early key";
-const std::string k_off = "off key";
-
-// A keyring of generation 7 with one active key and one for each reason why a key is not good; returns the
-// module's options.
-std::string with_keyring(const std::string& extra = "") {
-    keyring::Contents contents;
-    contents.generation = 7;
-    contents.keys = {
-        key("k-good", k_good, keyring::KeyState::active), key("k-gone", k_gone, keyring::KeyState::revoked),
-        key("k-old", k_old, keyring::KeyState::active), key("k-early", k_early, keyring::KeyState::active),
-        key("k-off", k_off, keyring::KeyState::disabled)};
-    contents.keys[2].expires_at = std::time(nullptr);
-    contents.keys[3].not_before = std::time(nullptr) + 3600;
-    const std::string path = work_dir() + "/keyring";
-    CHECK_OK(keyring::publish(path, std::move(contents), ::geteuid()));
-    faults.root_owns_all = true;
-    return "user=pandora scope=members keyring=" + path + " " + extra;
-}
-
-std::string auth_info(const std::string& blob) {
-    return "SSH_AUTH_INFO_0=publickey ssh-ed25519 " + base64_encode(as_bytes(blob)) + "\n";
-}
 
 // The event of an opened session with this SSH_AUTH_INFO_0 (with its name; empty: not set).
 std::string opened(const std::string& options, const std::string& info) {

@@ -20,6 +20,7 @@ std::string fingerprint(const AuthInfo& info) {
 void one_key() {
     const AuthInfo info = parse_auth_info("publickey " + std::string(k_key) + "\n");
     CHECK_EQ(info.methods, "publickey");
+    CHECK_EQ(info.keys, 1U);
     CHECK_EQ(fingerprint(info), "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA");
     CHECK_EQ(fingerprint(parse_auth_info("publickey " + std::string(k_key))), fingerprint(info));
 }
@@ -28,7 +29,17 @@ void several_methods_keep_their_order_and_the_first_key_counts() {
     const AuthInfo info = parse_auth_info("password\npublickey " + std::string(k_key) +
                                           "\npublickey ssh-rsa AAAA\nkeyboard-interactive/pam\n");
     CHECK_EQ(info.methods, "password,publickey,publickey,keyboard-interactive/pam");
+    CHECK_EQ(info.keys, 2U);
     CHECK_EQ(fingerprint(info), "SHA256:ZkAslGjFiUHdGf/WUL8rQvkib4PTvQatUV0OUQSncCA");
+}
+
+// The second may be good: it is not the first one's stead.
+void a_first_key_that_cannot_be_read_is_not_replaced_by_the_second() {
+    for (const char* first : {"publickey\n", "publickey ssh-ed25519 !!!\n"}) {
+        const AuthInfo info = parse_auth_info(first + ("publickey " + std::string(k_key) + "\n"));
+        CHECK_EQ(info.keys, 2U);
+        CHECK(fingerprint(info).empty());
+    }
 }
 
 void no_key_no_fingerprint() {
@@ -65,7 +76,9 @@ void random_bytes_are_survived() {
 int main() {
     const CMUnitTest tests[] = {GATE_TEST(one_key),
                                 GATE_TEST(several_methods_keep_their_order_and_the_first_key_counts),
-                                GATE_TEST(no_key_no_fingerprint), GATE_TEST(long_input_is_capped),
+                                GATE_TEST(a_first_key_that_cannot_be_read_is_not_replaced_by_the_second),
+                                GATE_TEST(no_key_no_fingerprint),
+                                GATE_TEST(long_input_is_capped),
                                 GATE_TEST(random_bytes_are_survived)};
     return cmocka_run_group_tests_name("pam_login_key", tests, nullptr, nullptr);
 }
