@@ -192,12 +192,15 @@ $(O)/tests/bench/sqlite_line: PEER_LIBS := -lsqlite3
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH) $(BENCH_LIBS)
+# As sshd has them: dynamic.
+$(O)/tests/bench/pam_loop: BENCH_LIBS := -lpam -lcrypto
 
 $(O)/tests/harness/%: $(O)/obj/tests/harness/%.o $(call archives,keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH) $(HARNESS_LIBS)
+$(O)/tests/harness/pam_verdicts: HARNESS_LIBS := -lpam
 harness: $(HARNESS_BIN) ## programs that the end-to-end tests use
 
 check-programs: all hostile harness $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary
