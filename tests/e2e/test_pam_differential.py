@@ -30,7 +30,7 @@ STRICTER = {
     "huge": "no list of users is larger than 1 MiB: it is damaged",
     "long_line": "nor has a name of more than 255 bytes",
     "nul": "nor a NUL byte",
-    "name": "no account can be called so: '-' is an option to whoever gets it as an argument",
+    "name": "an account whose name begins with '.' was made by hand, for a path with `..` in it",
 }
 
 
@@ -39,14 +39,14 @@ STRICTER = {
 def make_users(rng):
     """(name, primary gid, supplementary groups, shell) of each; some of the names are odd, and nothing but the name."""
     odd = ["Upper", "with.dot", "with_under", "with-dash", "123456", "trailing-", "dollar$", "x" * 32, "u", "dpandora",
-           "-dash", "--help", "a b"]
+           "-dash", ".dot", "..", "a b"]
     names = odd + [f"d{''.join(rng.choices(string.ascii_lowercase, k=3))}{n}" for n in range(USERS - len(odd))]
     for name in names:
         primary = rng.choices([FIRST_ID, FIRST_ID + 1, 100], [4, 2, 3])[0]
         member = rng.random()
         groups = (["dpandora"] if member < 0.55 else ["dother"] if member < 0.7 else ["dalias"] if member < 0.75 else []) + \
             (["dother"] if rng.random() < 0.1 else [])
-        shell = rng.choice(SHELLS) if name in odd or rng.random() < 0.75 else rng.choice(OTHER_SHELLS)
+        shell = rng.choice(SHELLS) if name in odd or rng.random() < 0.85 else rng.choice(OTHER_SHELLS)
         if name in odd:
             primary = FIRST_ID
         yield name, primary, groups, shell
@@ -176,7 +176,7 @@ def verdicts(phase, side, questions):
 def why_stricter(config, made, user):
     """The class of STRICTER that a refusal which is ours alone belongs to, or None."""
     _group, kind, _onerr = config
-    if user.startswith("-"):
+    if user.startswith("."):
         return "name"
     if kind == "blanks":
         return "blanks" if user in made.meant["blanks"] else None
