@@ -99,7 +99,8 @@ UNIT_BIN := $(patsubst tests/unit/%.cpp,$(O)/tests/unit/%,$(UNIT_SRC))
 PAM_BIN  := $(patsubst tests/pam/%.cpp,$(O)/tests/pam/%,$(PAMTEST_SRC))
 PEER_BIN := $(patsubst tests/bench/peers/%.c,$(O)/tests/bench/%,$(PEER_SRC)) \
             $(patsubst tests/bench/%.cpp,$(O)/tests/bench/%,$(BENCH_SRC))
-HARNESS_BIN := $(patsubst tests/harness/%.cpp,$(O)/tests/harness/%,$(HARNESS_SRC))
+HARNESS_BIN := $(patsubst tests/harness/%.cpp,$(O)/tests/harness/%,$(HARNESS_SRC)) \
+               $(patsubst tests/harness/preload/%.cpp,$(O)/tests/harness/%.so,$(wildcard tests/harness/preload/*.cpp))
 
 .PHONY: all check check-programs e2e bench fuzz fuzz-programs deb install clean help hostile harness format format-check mutants
 .DELETE_ON_ERROR:
@@ -201,6 +202,12 @@ $(O)/tests/harness/%: $(O)/obj/tests/harness/%.o $(call archives,keyring base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH) $(HARNESS_LIBS)
 $(O)/tests/harness/pam_verdicts: HARNESS_LIBS := -lpam
+# For LD_PRELOAD: no sanitizer, which would want to be first, and no C++ runtime.
+$(O)/tests/harness/%.so: tests/harness/preload/%.cpp Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CXX) -std=c++2b -I. $(DEFS) $(filter-out -Wmissing-declarations,$(WARN)) -fPIC -fvisibility=hidden -fno-exceptions -fno-rtti \
+	    -fno-threadsafe-statics $(CXXFLAGS) -shared $(RUNTIME) -Wl,-z,defs,-z,now -o $@ $<
 harness: $(HARNESS_BIN) ## programs that the end-to-end tests use
 
 check-programs: all hostile harness $(UNIT_BIN) $(PAM_BIN) $(PEER_BIN) ## build the programs and every test binary

@@ -238,6 +238,8 @@ def test_the_only_new_account_is_the_helpers(seen):
     ("/etc/pandora-gate/gate.toml", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/sshd_config.d/00-pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/pam.d/pandora-gate.snippet", "pandora-gate", "0o644"),
+    ("/usr/share/pandora-gate/pam.d/pandora-services.snippet", "pandora-gate", "0o644"),
+    ("/usr/share/pandora-gate/pam.d/pandora-ftp", "pandora-gate", "0o644"),
     ("/usr/lib/sysusers.d/pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/lib/tmpfiles.d/pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pandora-gate.8.gz", "pandora-gate", "0o644"),

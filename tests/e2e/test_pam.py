@@ -2,9 +2,10 @@
 
 import contextlib
 import pathlib
+import subprocess
 
 import pytest
-from world import LIBEXEC, run
+from world import LIBEXEC, TREE, run
 
 
 @contextlib.contextmanager
@@ -14,6 +15,19 @@ def shell_of(user, shell):
         yield
     finally:
         run("usermod", "-s", LIBEXEC / "drop" if user == "pandora" else "/bin/bash", user)
+
+
+@contextlib.contextmanager
+def pam_file(name, change):
+    """/etc/pam.d/NAME as change(text) gives it, for the time of the block."""
+    path = pathlib.Path("/etc/pam.d") / name
+    text = path.read_text()
+    assert change(text) != text
+    path.write_text(change(text))
+    try:
+        yield
+    finally:
+        path.write_text(text)
 
 
 @pytest.fixture
@@ -60,6 +74,81 @@ def test_account_with_bash_is_refused_even_with_a_good_key(world, gate, packet):
         assert gate.scp(packet("test.1.data")).returncode != 0
         assert gate.ssh("id").returncode == 255
     assert gate.ssh("exit").returncode == 0
+
+
+@pytest.fixture
+def member(world):
+    """A member of the group with an allowed shell; a key of its own stands in its authorized_keys, and nowhere else."""
+    if run("id", "byhand", check=False).returncode != 0:
+        run("useradd", "-m", "-s", "/usr/sbin/nologin", "-G", "pandora", "byhand")
+        run("usermod", "-p", "*", "byhand")
+        world.authorize("byhand", f"{world.new_key('byhand')}.pub")
+    return world.client(world.new_key("byhand"), user="byhand")
+
+
+NOLOGIN = "This account is currently not available"
+
+
+def test_key_written_by_hand_is_refused_and_the_audit_says_which(world, member):
+    mark = world.mark()
+    done = member.ssh("id")
+    assert done.returncode != 0 and NOLOGIN not in done.stdout
+    refused = world.events_since(mark, "login.refused", user="byhand", rule="key")
+    assert refused and refused[0]["phase"] == "session" and refused[0]["fingerprint"].startswith("SHA256:")
+    assert not world.events_since(mark, "session.opened", user="byhand", seconds=0.2)
+
+
+def test_without_require_key_it_gets_to_its_shell(world, member):
+    """The control: the shell, which is nologin, runs."""
+    mark = world.mark()
+    with pam_file("sshd", lambda text: text.replace(" require_key", "")):
+        assert NOLOGIN in member.ssh("id").stdout
+    opened = world.events_since(mark, "session.opened", user="byhand")
+    assert opened and opened[0]["key_state"] == "unknown"
+
+
+def test_enrolled_key_of_another_member_passes(world, member):
+    """require_key is about the key, not about the account."""
+    world.gate("keys", "add", f"{member.key}.pub", "--agent", "byhand")
+    mark = world.mark()
+    assert NOLOGIN in member.ssh("id").stdout
+    key = world.events_since(mark, "session.opened", user="byhand", key_state="active")[0]["key"]
+    world.gate("keys", "revoke", key, "--reason", "test")
+    mark = world.mark()
+    assert NOLOGIN not in member.ssh("id").stdout
+    assert "revoked" in world.events_since(mark, "login.refused", user="byhand", rule="key")[0]["reason"]
+
+
+def services_line(text):
+    line = (TREE / "conf/pam.d/pandora-services.snippet").read_text().splitlines()[-1]
+    return f"{line}\n{text}"
+
+
+@pytest.mark.parametrize("command", [["su", "-s", "/bin/sh", "pandora", "-c", "id -un"],
+                                     ["su", "-", "-s", "/bin/sh", "pandora", "-c", "id -un"],
+                                     ["env", "SSH_CONNECTION=192.0.2.1 1 192.0.2.2 22", "SSH_USER_AUTH=/tmp/x", "su",
+                                      "-s", "/bin/sh", "pandora", "-c", "id -un"],
+                                     ["login", "-f", "pandora"]], ids=["su", "su-l", "su forged", "login"])
+def test_confined_account_is_refused_elsewhere_also_for_root(world, command):
+    command = ["script", "-qec", " ".join(f"'{word}'" for word in command), "/dev/null"]     # login wants a terminal
+    with shell_of("pandora", "/bin/sh"):
+        mark = world.mark()
+        with pam_file("common-account", services_line):
+            assert run(*command, check=False, stdin=subprocess.DEVNULL, timeout=60).returncode != 0
+        refused = world.events_since(mark, "login.refused", user="pandora", rule="services")
+        assert refused and refused[0]["phase"] == "account" and refused[0]["service"] in ("su", "su-l", "login")
+        # The control: without the line it is a way in.
+        mark = world.mark()
+        done = run(*command, check=False, stdin=subprocess.DEVNULL, timeout=60)
+        assert "refused" not in done.stdout and not world.events_since(mark, "login.refused", seconds=0.2)
+        assert command[2].startswith("'login'") or "pandora" in done.stdout
+
+
+def test_confined_account_and_everybody_else_log_in_as_before(world, gate, login):
+    with pam_file("common-account", services_line):
+        assert gate.ssh("exit").returncode == 0
+        assert login("admina").stdout == "admina\n"
+        assert run("su", "admina", "-c", "id -un").stdout == "admina\n"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
