@@ -177,6 +177,18 @@ def from_elsewhere(world, control, host):
         return gets_in(world.client(key, host=OTHER[host] if control else HOSTS[host]))
 
 
+def kept_out_by_pam(world, control, host):
+    """An address that rhost= of the PAM line does not have. The control: one that it has."""
+    key = key_of(world, "known")
+    network = HOSTS[host] if control else OTHER[host]
+
+    def only_from(text):
+        return "\n".join(f"{line} rhost={network}" if line.startswith("account") and "pam_pandora" in line else line
+                         for line in text.splitlines()) + "\n"
+    with patched(PAM_SSHD, only_from):
+        return gets_in(world.client(key, host=HOSTS[host]))
+
+
 # --- other users --------------------------------------------------------------------------------------------------------
 
 def other_user(world, control, name):
@@ -246,6 +258,7 @@ TRIES = [
     *over(disabled_key, refused_key("key.disabled")),
     *over(from_elsewhere, sshd_before("correct key but not from a permitted host",
                                       "authkeys is not told the address: sshd compares it with the line's from=")),
+    *over(kept_out_by_pam, told("pam_pandora", "login.refused", rule="rhost", phase="account", user="pandora")),
     Try(root, sshd_before("Connection closed by authenticating user root", NOT_OURS)),
     Try(administrator, sshd_before("Connection closed by authenticating user admina", NOT_OURS)),
     Try(member_with_a_shell, told("pam_pandora", "login.refused", rule="shell", user="badmember")),
