@@ -13,8 +13,8 @@ import subprocess
 
 import paramiko
 import pytest
-from tries import Try, Watch, drop_told, settle, sshd_alone
-from world import DATA_IN, STATE, STOCK_CONFIG, Client, Sshd, port_answers, run, wait_for
+from tries import Try, Watch, drop_told, nothing_run, sshd_alone
+from world import DATA_IN, STOCK_CONFIG, Client, Sshd, port_answers, run, wait_for
 
 OPEN_PORT, FURNISHED_PORT = 2231, 2232
 STOCK_DATA_IN = "/var/spool/stocka/data_in"
@@ -183,7 +183,7 @@ def many_sessions(client, where, _tmp):
 
 
 TRIES = [
-    Try(terminal, sshd_alone("")),
+    Try(terminal, nothing_run("")),
     Try(shell_v6, drop_told("request.shell")),
     Try(command_v6, drop_told("request.command")),
     Try(variable, sshd_alone("")),
@@ -191,8 +191,8 @@ TRIES = [
     Try(user_rc, sshd_alone("")),
     Try(agent_forwarding, sshd_alone("")),
     Try(x11, sshd_alone("")),
-    Try(tunnel, sshd_alone("")),
-    Try(unknown_subsystem, sshd_alone("subsystem request for other by user pandora failed, subsystem not found")),
+    Try(tunnel, nothing_run("")),
+    Try(unknown_subsystem, nothing_run("subsystem request for other by user pandora failed, subsystem not found")),
     Try(netconf_subsystem, drop_told("request.command")),
     Try(many_sessions, drop_told("request.command")),
 ]

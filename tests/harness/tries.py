@@ -4,7 +4,6 @@ sshd's own log. A table of tries is a list of Try; tests/e2e/test_intruder_summa
 import contextlib
 import dataclasses
 import re
-import time
 import typing
 
 from world import wait_for
@@ -47,10 +46,15 @@ def drop_told(reason, event="request.refused"):
     return Answer("drop", events=SESSION, event=event, fields={"reason": reason})
 
 
-def sshd_alone(log, why="sshd asks nobody about it", may=()):
+def sshd_alone(log, why="sshd asks nobody about it", may=(), none=()):
     """Of a login that is good: sshd itself turns the request down. The audit has the login and its end, not more;
     `log` is what sshd says of it at the LogLevel of the drop-in (""; nothing)."""
-    return Answer("sshd", events=LOGIN, log=log, may=may, why_no_reason=why)
+    return Answer("sshd", events=LOGIN, log=log, may=may, none=none, why_no_reason=why)
+
+
+def nothing_run(log):
+    """The same, and no session of drop in that login: what the audit can be searched for."""
+    return sshd_alone(log, none=("session.summary",))
 
 
 def sshd_before(log, why):
@@ -132,7 +136,3 @@ def patched(path, edit):
     finally:
         path.write_text(before)
 
-
-def settle(seconds=0.3):
-    """Time for something that must not happen to happen."""
-    time.sleep(seconds)
