@@ -1,6 +1,6 @@
 // The directories that vsftpd writes uploads into, one for each user who may send by FTP:
 //
-//   <ftp.directory>              root's, 0711
+//   <ftp.directory>              root's, group of account.user, 0751: the sweep sees which there are
 //   <ftp.directory>/USER         account.user's, group of ftp.user, 1730: vsftpd may create there, neither
 //   list
 //                                nor delete

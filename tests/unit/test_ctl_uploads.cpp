@@ -65,7 +65,7 @@ void check_is(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {
 
 void check_all(const UploadPlace& p) {
     const ctl::Account who = UploadPlace::account();
-    check_is(p.uploads(), 0711, p.context.owner, ::getegid());
+    check_is(p.uploads(), 0751, p.context.owner, who.gid);
     check_is(p.mine(), 01730, who.uid, p.ftp.ftp_gid);
     check_is(p.held(), 0700, who.uid, who.gid);
     CHECK(::access((p.uploads() + "/.new").c_str(), F_OK) != 0);
