@@ -35,7 +35,8 @@ constexpr std::uint64_t k_program = 64 * k_mebibyte;
                                                                     Access::remove_file},
                                                 {parts.data_in, Access::make_file | Access::move},
                                                 {parts.quarantine, Access::make_file | Access::move}};
-    out.push_back({parts.uploads, Access::read_file | Access::remove_file | Access::move});
+    // A directory is opened as an upload would be, and seen to be none; the filter lets nobody list it.
+    out.push_back({parts.uploads, Access::read_file | Access::list | Access::remove_file | Access::move});
     out.push_back({parts.held, Access::make_file | Access::move}); // below uploads, so that is granted too
     return out;
 }

@@ -1,6 +1,7 @@
 #include "ftpsweep/inbox.h"
 
 #include "ftpsweep/options.h"
+#include "lib/base/clock.h"
 #include "lib/base/fs.h"
 #include "lib/sandbox/filter.h"
 
@@ -47,6 +48,19 @@ using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
     return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+// Files are stamped by a clock that stands still between its ticks (10 ms at the most): two changes in one of
+// them look like one.
+constexpr std::int64_t k_tick_ns = 20'000'000;
+
+// After this a change shows in the stamps.
+void let_clock_move_on(const Identity& identity) {
+    const std::int64_t age = wall_clock_us() * 1000 - identity.changed_ns;
+    if (age >= k_tick_ns)
+        return;
+    const timespec pause{.tv_sec = 0, .tv_nsec = std::min(k_tick_ns, k_tick_ns - age)};
+    ::nanosleep(&pause, nullptr);
+}
+
 } // namespace
 
 Result<std::vector<Place>> find_places(const std::string& directory) {
@@ -58,7 +72,7 @@ Result<std::vector<Place>> find_places(const std::string& directory) {
         struct stat st {};
         if (is_sender_name(name) && ::fstatat(parent.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISDIR(st.st_mode))
-            out.push_back({name, directory + '/' + name});
+            out.push_back({name, directory + '/' + name, name});
     }
     return out;
 }
@@ -104,6 +118,10 @@ Result<Upload> open_upload(int directory, const char* name, uid_t owner) {
     return Upload{std::move(fd), identity_of(st)};
 }
 
+bool is_no_upload(const Error& error) {
+    return error.code == Errc::missing || error.code == Errc::not_regular || error.code == Errc::wrong_owner;
+}
+
 Result<bool> is_being_received(const Upload& upload) {
     struct flock lock {};
     lock.l_type = F_RDLCK; // somebody who writes has a lock that this one cannot be beside
@@ -117,6 +135,7 @@ Result<std::span<const std::byte>> copy(const Upload& upload, std::span<std::byt
     constexpr Error k_changed{Errc::closed, 0, "the upload is being written"};
     if (upload.identity.size > buffer.size())
         return fail(Errc::too_large, "the upload is larger than can be looked at");
+    let_clock_move_on(upload.identity);
     std::size_t size = 0;
     for (;;) {
         const ssize_t n =

@@ -21,6 +21,8 @@ inline constexpr const char* k_held_name = ".held";
 struct Place {
     std::string sender;
     std::string directory;
+    // What its journal and its staging directory are called: two directories of one sender have two of each.
+    std::string id;
 };
 
 // The upload directories below that of ftp.directory, by name. Errors: missing, system.
@@ -56,13 +58,16 @@ struct Upload {
 // Errors: missing (it is gone), not_regular (a link, a directory, a FIFO, or it has other names),
 // wrong_owner, system.
 [[nodiscard]] Result<Upload> open_upload(int directory, const char* name, uid_t owner);
+// There is nothing under the name, or what is there is no upload: not an error that may be another one next
+// time.
+[[nodiscard]] bool is_no_upload(const Error& error);
 
 // Has another process the lock on it that vsftpd holds while it receives (fcntl(2), lock_upload_files)?
 // Errors: system.
 [[nodiscard]] Result<bool> is_being_received(const Upload& upload);
 
-// All of it into the buffer, and it was the same before and after. Errors: too_large, closed (it changed, or
-// is being received), system.
+// All of it into the buffer, and it was the same before and after. Waits for the clock to move on, if it was
+// changed just now. Errors: too_large, closed (it changed, or is being received), system.
 [[nodiscard]] Result<std::span<const std::byte>> copy(const Upload& upload, std::span<std::byte> buffer);
 
 // Does the packet end as agents end theirs? With FTP's stream mode that is the only sign of a whole one.

@@ -5,13 +5,17 @@
 #include "ftpsweep/account.h"
 #include "ftpsweep/options.h"
 #include "ftpsweep/watch.h"
+#include "lib/base/text.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdio>
 #include <cstring>
 #include <exception>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 namespace {
 
@@ -39,13 +43,19 @@ std::string explain(const Error& error) {
                                 : std::string(error.what) + ": " + ::strerrordesc_np(error.sys_errno);
 }
 
+// Not the sender's alone, who may have an upload directory too; no name of a user has a colon.
+std::string id_of(const OtherInbox& inbox) {
+    const std::uint64_t hash = XXH3_64bits(inbox.directory.data(), inbox.directory.size());
+    return inbox.sender + ':' + hex_encode(std::bit_cast<std::array<std::uint8_t, sizeof hash>>(hash));
+}
+
 Result<Duty> read_duty(const Options& options) {
     GATE_TRY(keyring::Reader keyring, keyring::Reader::open(keyring::k_default_path));
     GATE_TRY(keyring::Policy policy, keyring.policy());
     Duty out{.keyring = std::move(keyring), .policy = std::move(policy), .places = {}, .parent = {}};
     if (options.inbox) {
         GATE_TRY(out.owner, find_user(options.inbox->owner));
-        out.places.push_back({options.inbox->sender, options.inbox->directory});
+        out.places.push_back({options.inbox->sender, options.inbox->directory, id_of(*options.inbox)});
         return out;
     }
     if (!out.policy.ftp_enabled)

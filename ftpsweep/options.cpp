@@ -7,7 +7,8 @@ namespace gate::sweep {
 
 namespace {
 
-constexpr std::size_t k_max_name = 255; // LOGIN_NAME_MAX without its NUL
+// Files are called after senders, with something before and behind (NAME_MAX is 255).
+constexpr std::size_t k_max_name = 200;
 
 } // namespace
 
@@ -47,6 +48,8 @@ std::expected<Options, std::string> parse_options(std::span<char* const> words) 
         return std::unexpected("--inbox needs an absolute path");
     if (!is_sender_name(other.sender))
         return std::unexpected("--sender: not a possible name");
+    while (other.directory.size() > 1 && other.directory.back() == '/')
+        other.directory.pop_back(); // one directory, one spelling: its journal is called after it
     out.inbox = std::move(other);
     return out;
 }

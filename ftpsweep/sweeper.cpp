@@ -17,6 +17,8 @@ namespace {
 // An upload that was changed so recently may be one that its receiver has opened and not yet locked, or does
 // not lock at all.
 constexpr std::int64_t k_quiet_ns = 2'000'000'000;
+// Uploads that one pass takes: the others wait for the next one, so that no sender keeps the rest waiting.
+constexpr std::size_t k_turn = 500;
 // Clocks of one machine do not differ; what is later than this was written before the clock was set back.
 constexpr std::int64_t k_future_ns = 60'000'000'000;
 
@@ -52,6 +54,10 @@ Result<void> Sweeper::sweep(Member& member) {
 Result<void> Sweeper::look(Member& member, const std::string& name, bool held) {
     if (checker_lost_) { // the next pass has another one
         left_.waiting = left_.soon = true;
+        return {};
+    }
+    if (taken_ >= k_turn) {
+        left_.more = true;
         return {};
     }
     DropFacts facts{.file = name, .started_ms = monotonic_ms()};
@@ -173,12 +179,18 @@ Result<void> Sweeper::take(Member& member, const Item& item, Reason put_away) {
     }
     // The name must outlive a power cut that the journal outlives: gone, it means that the upload was taken.
     GATE_CHECK(spool_.sync_staged());
-    Result<void> done = journal_.begin({.name = item.name,
-                                        .held = item.held,
-                                        .staged = reservation->staged_name(),
-                                        .identity = item.upload.identity});
-    if (done)
-        done = keep(member, item, put_away, *reservation);
+    Result<void> done;
+    try {
+        done = journal_.begin({.name = item.name,
+                               .held = item.held,
+                               .staged = reservation->staged_name(),
+                               .identity = item.upload.identity});
+        if (done)
+            done = keep(member, item, put_away, *reservation);
+    } catch (...) { // no memory
+        reservation->abandon();
+        throw;
+    }
     if (!done) // what the journal says is not known: the name may not go
         reservation->abandon();
     return done;
@@ -221,8 +233,16 @@ Result<void> Sweeper::keep(Member& member, const Item& item, Reason put_away,
 
 // It has been taken: the upload goes, and one of the same name that was held.
 Result<void> Sweeper::finish(Member& member, const Item& item) {
-    if (::unlinkat(directory_of(member, item.held), item.name.c_str(), 0) != 0 && errno != ENOENT)
+    const int dir = directory_of(member, item.held);
+    // Another one may have come in its place, or more of it: that has not been taken.
+    const auto now = open_upload(dir, item.name.c_str(), member.owner);
+    if (!now && !is_no_upload(now.error()))
+        return std::unexpected(now.error());
+    if (now && now->identity == item.upload.identity && ::unlinkat(dir, item.name.c_str(), 0) != 0)
         return fail_errno("an upload that was taken cannot be removed");
+    if (now && now->identity != item.upload.identity)
+        left_.waiting = left_.soon = true;
+    ++taken_;
     GATE_CHECK(journal_.end());
     if (!item.held && std::ranges::binary_search(member.inbox.held_names, item.name) &&
         ::unlinkat(member.inbox.held.get(), item.name.c_str(), 0) == 0)

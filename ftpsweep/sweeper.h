@@ -13,6 +13,7 @@ namespace gate::sweep {
 struct Left {
     bool waiting = false; // something is there that may be taken later
     bool soon = false;    // and that will be known in a moment
+    bool more = false;    // enough was taken for one pass: not everything has been looked at
 };
 
 class Sweeper {
@@ -50,6 +51,7 @@ class Sweeper {
     Journal& journal_;
     Checker& checker_;
     bool checker_lost_ = false;
+    std::size_t taken_ = 0;
     Left left_;
 };
 

@@ -149,7 +149,7 @@ class Uploads {
     Wanted held_;
 };
 
-[[nodiscard]] Result<Fd> open_root(const Context& context, const std::string& path) {
+[[nodiscard]] Result<Fd> open_root(const Context& context, const std::string& path, gid_t reader) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return fail_errno("cannot make it");
     GATE_TRY(Fd fd, open_directory(AT_FDCWD, path.c_str()));
@@ -157,8 +157,8 @@ class Uploads {
     // What lies in it may then be anything.
     if (st.st_uid != context.owner || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return fail(Errc::wrong_owner,
-                    "it is not root's alone: look through it, then run `chown root` and `chmod 0755` on it");
-    GATE_CHECK(set_right(fd, {.owner = context.owner, .group = ::getegid(), .mode = 0755}));
+                    "it is not root's alone: look through it, then run `chown root` and `chmod 0751` on it");
+    GATE_CHECK(set_right(fd, {.owner = context.owner, .group = reader, .mode = 0751}));
     return fd;
 }
 
@@ -180,7 +180,7 @@ void prepare_uploads(Context& context, const keyring::Policy& policy, const Acco
                                 policy.ftp_directory == keyring::Policy{}.ftp_directory))
         return;
     const std::string shown = escape_visible(policy.ftp_directory);
-    auto root = open_root(context, policy.ftp_directory);
+    auto root = open_root(context, policy.ftp_directory, account.gid);
     if (!root)
         return context.remarks.push_back(
             fmt::format("ftp.directory {} could not be made: {}", shown, describe(root.error())));

@@ -1,6 +1,6 @@
 // The directories that vsftpd writes uploads into, one for each user who may send by FTP:
 //
-//   <ftp.directory>              root's, 0755: the sweep looks who has one
+//   <ftp.directory>              root's, group of account.user, 0751: the sweep sees which there are
 //   <ftp.directory>/USER         account.user's, group of ftp.user, 1730: vsftpd may create there, and
 //                                neither list nor delete
 //   <ftp.directory>/USER/.held   account.user's, 0700: what the sweep puts aside

@@ -20,11 +20,13 @@ struct RulesetAttributes {
 constexpr std::uint64_t k_make_file = 1U << 8;
 constexpr std::uint64_t k_write_file = 1U << 1;
 constexpr std::uint64_t k_read_file = 1U << 2;
+constexpr std::uint64_t k_read_directory = 1U << 3;
 constexpr std::uint64_t k_remove_file = 1U << 5;
 constexpr std::uint64_t k_refer = 1U << 13;
 constexpr std::uint64_t k_truncate = 1U << 14;
 static_assert(k_make_file == LANDLOCK_ACCESS_FS_MAKE_REG && k_write_file == LANDLOCK_ACCESS_FS_WRITE_FILE &&
-              k_remove_file == LANDLOCK_ACCESS_FS_REMOVE_FILE && k_read_file == LANDLOCK_ACCESS_FS_READ_FILE);
+              k_remove_file == LANDLOCK_ACCESS_FS_REMOVE_FILE &&
+              k_read_file == LANDLOCK_ACCESS_FS_READ_FILE && k_read_directory == LANDLOCK_ACCESS_FS_READ_DIR);
 
 // What each version added.
 constexpr std::uint64_t k_files_of_abi_1 = (1U << 13) - 1;
@@ -49,8 +51,8 @@ constexpr std::uint64_t k_signals = 1U << 1;           // ABI 6
 }
 
 [[nodiscard]] std::uint64_t bits_of(Access access) {
-    constexpr std::array<std::uint64_t, 6> k_bits = {k_make_file, k_write_file,  k_truncate,
-                                                     k_refer,     k_remove_file, k_read_file};
+    constexpr std::array<std::uint64_t, 7> k_bits = {k_make_file,   k_write_file, k_truncate,      k_refer,
+                                                     k_remove_file, k_read_file,  k_read_directory};
     std::uint64_t out = 0;
     for (std::size_t i = 0; i < k_bits.size(); ++i)
         out |= (static_cast<std::uint32_t>(access) >> i & 1U) != 0 ? k_bits[i] : 0;

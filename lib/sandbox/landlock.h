@@ -20,6 +20,7 @@ enum class Access : std::uint32_t {
     move = 1U << 3, // to and from other directories that have it; since ABI 2, before that always denied
     remove_file = 1U << 4, // unlink, and rename away
     read_file = 1U << 5,   // open for reading
+    list = 1U << 6,        // open directories
 };
 [[nodiscard]] constexpr Access operator|(Access a, Access b) {
     return static_cast<Access>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));

@@ -190,7 +190,8 @@ Result<void> Spool::move_or_link(Reservation& r, int directory, const char* name
     if (moved || (moved.error().sys_errno != EINVAL && moved.error().sys_errno != ENOSYS))
         return moved;
     GATE_CHECK(fs_.link_name(staging_.get(), r.name_.c_str(), directory, name));
-    GATE_CHECK(fs_.unlink(staging_.get(), r.name_.c_str()));
+    // It is where it shall be. A name that stays is a left-over, as after a crash.
+    static_cast<void>(fs_.unlink(staging_.get(), r.name_.c_str()).has_value());
     r.name_.clear();
     return {};
 }
@@ -232,7 +233,7 @@ Result<void> Spool::sync_names() {
 }
 
 Result<void> Spool::sync_staged() {
-    if (policy_.spool_durability != keyring::Durability::full)
+    if (policy_.spool_durability == keyring::Durability::none)
         return {};
     return fs_.sync_directory(staging_.get());
 }

@@ -85,7 +85,8 @@ class Spool {
     [[nodiscard]] Result<Published> publish(Reservation&& reservation, std::string_view name,
                                             std::span<const std::byte> content);
 
-    // The names in the staging directory, made so far. Errors: system.
+    // The names in the staging directory, made so far: unless nothing is to be durable, as what is told by
+    // their absence may be. Errors: system.
     [[nodiscard]] Result<void> sync_staged();
 
     // What was removed from the staging directory at the start.

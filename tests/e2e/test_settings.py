@@ -379,7 +379,7 @@ def test_ftp_upload_directories(world):
             assert not uploads.exists()
         with policy(world, ftp={"enabled": True, "directory": str(uploads)}):
             assert world.gate("publish").stderr == ""
-            assert owners(uploads) == ("root", "root", 0o711)
+            assert owners(uploads) == ("root", "pandora", 0o751)
             assert [p.name for p in uploads.iterdir()] == ["pandora"]
             assert owners(uploads / "pandora") == ("pandora", "_pandora-ftp", 0o1730)
             assert owners(uploads / "pandora/.held") == ("pandora", "pandora", 0o700)

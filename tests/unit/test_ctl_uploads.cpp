@@ -65,7 +65,7 @@ void check_is(const std::string& path, mode_t mode, uid_t uid, gid_t gid) {
 
 void check_all(const UploadPlace& p) {
     const ctl::Account who = UploadPlace::account();
-    check_is(p.uploads(), 0755, p.context.owner, ::getegid());
+    check_is(p.uploads(), 0751, p.context.owner, who.gid);
     check_is(p.mine(), 01730, who.uid, p.ftp.ftp_gid);
     check_is(p.held(), 0700, who.uid, who.gid);
     CHECK(::access((p.uploads() + "/.new").c_str(), F_OK) != 0);
@@ -138,7 +138,7 @@ void a_planted_link_is_not_followed() {
     CHECK_MSG(p.remarked("ftp.directory ") && p.remarked("could not be made"), p.remarks());
     untouched();
     CHECK_EQ(::unlink(p.uploads().c_str()), 0);
-    CHECK_EQ(::mkdir(p.uploads().c_str(), 0755), 0);
+    CHECK_EQ(::mkdir(p.uploads().c_str(), 0711), 0);
     CHECK_EQ(::symlink(elsewhere.c_str(), p.mine().c_str()), 0);
     p.prepare_ftp();
     CHECK_MSG(p.remarked("the upload directory "), p.remarks());
@@ -177,7 +177,7 @@ void a_directory_of_another_is_not_given_away() {
     CHECK_MSG(p.context.remarks.empty(), p.remarks());
     check_all(p);
     // The same for all of it.
-    for (const auto& [owner, mode] : {std::pair<uid_t, mode_t>{1, 0755}, {0, 0775}, {0, 0777}}) {
+    for (const auto& [owner, mode] : {std::pair<uid_t, mode_t>{1, 0711}, {0, 0731}, {0, 0777}}) {
         CHECK_EQ(::chown(p.uploads().c_str(), owner, 0), 0);
         CHECK_EQ(::chmod(p.uploads().c_str(), mode), 0);
         CHECK_EQ(::chmod(p.mine().c_str(), 0700), 0);
