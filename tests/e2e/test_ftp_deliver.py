@@ -17,7 +17,7 @@ import packets
 import pytest
 from ftp import PASSWORD, UPLOADS, swept, tool
 from volumes import unmount
-from world import DATA_IN, FIXTURES, QUARANTINE, policy, run, wait_for
+from world import DATA_IN, FIXTURES, QUARANTINE, TREE, Daemon, policy, port_answers, run, wait_for
 
 HOSTS = ("127.0.0.1", "::1")
 USER = "ftpa"
@@ -240,6 +240,40 @@ def test_logins_do_not_fill_wtmp(ftp):
     with ftp.server("bare", ftp_side.SHIPPED.read_text()):
         assert ftp.may_login("bare", USER, tls=True)
     assert wait_for(lambda: wtmp.stat().st_size > before)
+
+
+def test_the_recipe_as_it_is_printed(ftp, tmp_path):
+    """doc/ftp.md, its commands in a shell: what asks (passwd) is answered, what is systemd's is done by hand."""
+    text = (TREE / "doc/ftp.md").read_text().partition("## Setting it up")[2].partition("Log in once")[0]
+    commands = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    assert len(commands) > 15
+    started = [c for c in commands if "systemctl enable" in c]
+    commands = [c for c in commands if not c.startswith("systemctl")]
+    script = "\n".join(["set -e", *commands]).replace("passwd site1", f"echo site1:{PASSWORD} | chpasswd")
+    saved = {path: path.read_bytes() for path in (ftp_side.CERTIFICATE, ftp_side.NOCHROOT)}
+    try:
+        done = tool("sh", "-c", script, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        unit = pathlib.Path("/etc/systemd/system/pandora-gate-ftp.service").read_text()
+        argv = next(line.partition("=")[2] for line in unit.splitlines() if line.startswith("ExecStart=")).split()
+        assert started and "pandora-gate-ftp.service" in started[0]
+        daemon = Daemon(*ftp.unit, *argv)
+        try:
+            assert wait_for(lambda: port_answers(21))
+            path = tmp_path / "web01.1.data"
+            path.write_bytes(packets.make("web01", 500))
+            # The name in the certificate leads here.
+            host = run("hostname", "-f").stdout.strip()
+            done = tool("curl", "-sS", "--ssl-reqd", "--cacert", "/etc/pandora-gate/ftp-ca.pem", "-u",
+                        f"site1:{PASSWORD}", "--resolve", f"{host}:21:127.0.0.1", "-T", path, f"ftp://{host}/")
+            assert done.returncode == 0, done.stderr
+        finally:
+            daemon.stop()
+        assert swept(ftp.world) == {path.name: path.read_bytes()}
+    finally:
+        for path, content in saved.items():
+            path.write_bytes(content)
+        ftp.world.gate("keys", "remove", "ftp:site1", "--reason", "the test is over", check=False)
 
 
 # --- uploads that do not end well ---------------------------------------------------------------------------------------
