@@ -198,12 +198,15 @@ $(O)/tests/bench/sqlite_line: PEER_LIBS := -lsqlite3
 $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(call archives,keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH) $(BENCH_LIBS)
+# As sshd has them: dynamic.
+$(O)/tests/bench/pam_loop: BENCH_LIBS := -lpam -lcrypto
 
 $(O)/tests/harness/%: $(O)/obj/tests/harness/%.o $(call archives,keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH)
+	$(Q)$(ALLLD) -o $@ $^ $(L_XXHASH) $(HARNESS_LIBS)
+$(O)/tests/harness/pam_verdicts: HARNESS_LIBS := -lpam
 # For LD_PRELOAD: no sanitizer, which would want to be first, and no C++ runtime.
 $(O)/tests/harness/%.so: tests/harness/preload/%.cpp Makefile
 	@mkdir -p $(@D)

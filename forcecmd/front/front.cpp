@@ -61,6 +61,7 @@ int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
     case ClientRequest::Kind::exit:
         return 0;
     case ClientRequest::Kind::interactive:
+        dropbox.refused(spool::Reason::shell, {}); // told the audit; the person is greeted
         greet(login);
         return 0;
     case ClientRequest::Kind::refused:

@@ -30,12 +30,14 @@ sys.path.insert(0, str(HERE))
 import keys  # noqa: E402
 import keys_login  # noqa: E402
 import keys_store  # noqa: E402
+import pam  # noqa: E402
 import row  # noqa: E402
 import sink  # noqa: E402
 import sink_durable  # noqa: E402
 
 AREAS = {"keys": [keys.measure, keys_login.measure, keys_store.measure_many, keys_store.measure_add],
-         "sink": [sink.measure, sink_durable.measure]}
+         "sink": [sink.measure, sink_durable.measure],
+         "pam": [pam.measure]}
 MISSED, BROKEN = 1, 2           # exit statuses
 
 

@@ -132,21 +132,18 @@ AUDIT_ONLY = {"content.doctype": put("test.1.data", DOCTYPE),
               "transfer.removed": Sftp().open("test.1.data.part").close(0).path(wire.REMOVE, "test.1.data.part")}
 # No client can: nothing has failed, or the server is broken.
 NOT_BY_A_CLIENT = {"none", "server.internal"}
-# Nothing gives it: who asks for a shell is greeted.
-UNUSED = {"request.shell"}
+# Who asks for a shell is greeted.
+GREETED = {"request.shell"}
 
 
 def test_every_reason_is_provoked():
     assert len(REASONS) > 20
-    assert set(REASONS) == {*BY_SCP, *BY_SFTP, *TIMES, *AUDIT_ONLY, *NOT_BY_A_CLIENT, *UNUSED}
-    used = "".join(p.read_text() for d in ("forcecmd", "lib") for p in sorted((TREE / d).rglob("*.cpp")))
-    assert "Reason::shell" not in used
-    assert "Reason::agent_name" in used  # the control
+    assert set(REASONS) == {*BY_SCP, *BY_SFTP, *TIMES, *AUDIT_ONLY, *NOT_BY_A_CLIENT, *GREETED}
 
 
 @pytest.mark.parametrize("code", REASONS)
 def test_the_manual_has_the_same_words(code):
-    if code == "none" or code in UNUSED:
+    if code == "none":
         return
     what, remedy, _kind = REASONS[code]
     manual = " ".join((TREE / "doc/man/pandora-gate-drop.8").read_text().split())
@@ -230,6 +227,14 @@ def test_sftp_says_why(world, gate, code):
     said = {(code_, text) for _id, kind, code_, text in wire.answers(out) if kind == wire.STATUS and code_ != wire.OK}
     assert (STATUS_OF[REASONS[code][2]], sentence(code)) in said
     assert len(wire.answers(out)) == session.id + 1
+
+
+@pytest.mark.parametrize("code", GREETED)
+def test_who_asks_for_a_shell_is_greeted_and_the_audit_says_so(world, gate, code):
+    mark = world.mark()
+    done = gate.ssh()
+    assert (done.returncode, done.stderr) == (0, "")
+    check_audit(world, mark, code)
 
 
 @pytest.mark.parametrize("code", TIMES)

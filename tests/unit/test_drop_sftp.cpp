@@ -196,6 +196,7 @@ void what_is_not_of_this_session_is_not_there() {
                                        request(Type::setstat, 3, str(path) + k_no_attrs));
         CHECK_EQ(s.answers, "1 no_such_file No such file\n2 no_such_file No such file\n"
                             "3 no_such_file No such file\n");
+        CHECK(s.calls.find("refused request.foreign_file " + path) != std::string::npos);
     }
 }
 

@@ -87,10 +87,13 @@ void Server::on_setstat(Call& call) {
         return;
     }
     const auto at = tree_.locate(*path);
-    if (is_directory(at) || (at.place == Place::file && own_size(at.name)))
+    if (is_directory(at) || (at.place == Place::file && own_size(at.name))) {
         reply_ok(call);
-    else
-        reply_no_such_file(call);
+        return;
+    }
+    // No client sets the attributes of what it has not sent: the audit hears of one that does.
+    dropbox_.refused(Reason::foreign_file, *path);
+    reply_no_such_file(call);
 }
 
 void Server::on_fsetstat(Call& call) {
