@@ -1,6 +1,7 @@
 """What agents and administrators send with goes through the shipped configuration of vsftpd: whole, byte for byte, into
 the upload directory and from there, by the sweep, into data_in."""
 
+import concurrent.futures
 import fcntl
 import ftplib
 import pathlib
@@ -10,6 +11,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import threading
 import time
 
 import ftp as ftp_side
@@ -17,7 +19,7 @@ import packets
 import pytest
 from ftp import PASSWORD, UPLOADS, swept, tool
 from volumes import unmount
-from world import DATA_IN, FIXTURES, QUARANTINE, policy, run, wait_for
+from world import DATA_IN, FIXTURES, QUARANTINE, TREE, Daemon, policy, port_answers, run, wait_for
 
 HOSTS = ("127.0.0.1", "::1")
 USER = "ftpa"
@@ -29,6 +31,11 @@ def address():
     run("ip", "address", "add", "fd00::2/128", "dev", "lo")
     yield
     run("ip", "address", "del", "fd00::2/128", "dev", "lo")
+
+
+def arrives(ftp, expected):
+    """Is that, in the end, what is in data_in? vsftpd closes a file, and lets go of its lock, after it has said 226."""
+    return wait_for(lambda: swept(ftp.world) == expected)
 
 
 # --- clients: each sends one file as USER (the Unix agent: as pandora); what they say -----------------------------------
@@ -109,7 +116,8 @@ def python(ftp, path, host, tls):
     return said.startswith("226"), said
 
 
-CLIENTS = [(ftp_n, False), (ftp_n_active, False), (curl, False), (curl, True), (curl_active, False), (curl_tls_1_2, True), (curl_into_root, True), (curl_as_windows_agent, False), (curl_as_windows_agent, True),
+CLIENTS = [(ftp_n, False), (ftp_n_active, False), (curl, False), (curl, True), (curl_active, False), (curl_tls_1_2, True),
+           (curl_into_root, True), (curl_as_windows_agent, False), (curl_as_windows_agent, True),
            (lftp, False), (lftp, True), (lftp_active, True), (python, False), (python, True)]
 
 
@@ -137,7 +145,7 @@ def test_delivers_whole_and_byte_exact(ftp, client, tls, host, tmp_path):
         status = (directory / name).stat()
         assert ((directory / name).owner(), (directory / name).group()) == (ftp_side.GUEST, ftp_side.GUEST)
         assert status.st_mode & 0o7777 == 0o640 and status.st_nlink == 1
-    assert swept(ftp.world) == sent
+    assert arrives(ftp, sent)
     assert stored() == {}
     told = ftp.world.events_since(mark, "drop.accepted", count=3, key=f"ftp:{user}")
     assert {e["file"]: e["bytes"] for e in told} == {name: len(content) for name, content in sent.items()}
@@ -152,7 +160,7 @@ def test_agents_directory_is_what_its_user_is(ftp, tmp_path):
     for user in content:
         assert (UPLOADS / user / "test.1.data").read_bytes() == content[user]
     mark = ftp.world.mark()
-    assert sorted(swept(ftp.world).values()) == sorted(content.values())
+    assert wait_for(lambda: sorted(swept(ftp.world).values()) == sorted(content.values()))
     assert {e["key"] for e in ftp.world.events_since(mark, "drop.accepted", count=2)} == {"ftp:ftpa", "ftp:ftpb"}
 
 
@@ -162,10 +170,11 @@ def test_the_same_again_is_delivered_once(ftp, tmp_path):
     path.write_bytes(packets.make("test", 500))
     for _ in range(2):
         assert python(ftp, path, "127.0.0.1", True)[0]
-        assert swept(ftp.world) == {path.name: path.read_bytes()}
+        assert wait_for(lambda: swept(ftp.world) == {path.name: path.read_bytes()} and
+                        not (UPLOADS / USER / path.name).exists())
     path.write_bytes(packets.make("test", 600))     # the same name with other content is normal traffic
     assert python(ftp, path, "127.0.0.1", True)[0]
-    assert sorted(len(content) for content in swept(ftp.world).values()) == [500, 600]
+    assert wait_for(lambda: sorted(len(content) for content in swept(ftp.world).values()) == [500, 600])
 
 
 def test_without_a_directory_there_is_no_login(ftp):
@@ -242,6 +251,84 @@ def test_logins_do_not_fill_wtmp(ftp):
     assert wait_for(lambda: wtmp.stat().st_size > before)
 
 
+def test_the_recipe_as_it_is_printed(ftp, tmp_path):
+    """doc/ftp.md, its commands in a shell: what asks (passwd) is answered, what is systemd's is done by hand."""
+    text = (TREE / "doc/ftp.md").read_text().partition("## Setting it up")[2].partition("Log in once")[0]
+    commands = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    assert len(commands) > 15
+    started = [c for c in commands if "systemctl enable" in c]
+    commands = [c for c in commands if not c.startswith("systemctl")]
+    script = "\n".join(["set -e", *commands]).replace("passwd site1", f"echo site1:{PASSWORD} | chpasswd")
+    saved = {path: path.read_bytes() for path in (ftp_side.CERTIFICATE, ftp_side.NOCHROOT)}
+    try:
+        done = tool("sh", "-c", script, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        unit = pathlib.Path("/etc/systemd/system/pandora-gate-ftp.service").read_text()
+        argv = next(line.partition("=")[2] for line in unit.splitlines() if line.startswith("ExecStart=")).split()
+        assert started and "pandora-gate-ftp.service" in started[0]
+        daemon = Daemon(*ftp.unit, *argv)
+        try:
+            assert wait_for(lambda: port_answers(21))
+            path = tmp_path / "web01.1.data"
+            path.write_bytes(packets.make("web01", 500))
+            # The name in the certificate leads here.
+            host = run("hostname", "-f").stdout.strip()
+            done = tool("curl", "-sS", "--ssl-reqd", "--cacert", "/etc/pandora-gate/ftp-ca.pem", "-u",
+                        f"site1:{PASSWORD}", "--resolve", f"{host}:21:127.0.0.1", "-T", path, f"ftp://{host}/")
+            assert done.returncode == 0, done.stderr
+        finally:
+            daemon.stop()
+        assert arrives(ftp, {path.name: path.read_bytes()})
+    finally:
+        for path, content in saved.items():
+            path.write_bytes(content)
+        ftp.world.gate("keys", "remove", "ftp:site1", "--reason", "the test is over", check=False)
+
+
+@pytest.mark.timeout(180)
+def test_all_at_once_with_the_sweep_running(ftp, tmp_path):
+    """Clients side by side, some of them killed, while the sweep watches: what was acknowledged arrives, byte for byte,
+    and at no moment is anything in data_in that is not a whole packet."""
+    sweep = Daemon(ftp_side.SWEEP)
+    sent, killed, seen, over = {}, set(), {}, threading.Event()
+
+    def send(first):
+        for number in range(first, 80, 4):
+            path = tmp_path / f"test.{number}.data"
+            path.write_bytes(packets.make("test", 20_000 + 1000 * number if number % 10 else 400_000))
+            tls = number % 3 != 0
+            if number % 10 != 0:
+                assert curl(ftp, path, HOSTS[number % 2], tls)[0]
+                sent[path.name] = path.read_bytes()
+                continue
+            argv = [str(a) for a in curl_argv(ftp, path, "127.0.0.1", tls, "--limit-rate", "10k")]
+            with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+                killed.add(path.name)
+                time.sleep(0.5)
+                client.kill()
+
+    def look():
+        while not over.is_set():
+            for path in DATA_IN.glob("*.data"):
+                seen.setdefault(path.name, set()).add(path.read_bytes())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as clients:
+            for done in [clients.submit(send, first) for first in range(4)]:
+                done.result()
+        assert len(sent) == 72 and len(killed) == 8
+        assert wait_for(lambda: ftp.world.delivered() == sent, 20), sorted(set(ftp.world.delivered()) ^ set(sent))
+        time.sleep(3)               # what was cut has been quiet for long enough to be looked at
+        assert ftp.world.delivered() == sent
+    finally:
+        over.set()
+        looking.join()
+        sweep.stop()
+    assert set(seen) <= set(sent) and all(contents == {sent[name]} for name, contents in seen.items())
+
+
 # --- uploads that do not end well ---------------------------------------------------------------------------------------
 
 def slow_upload(ftp, server, tls, name="test.1.data"):
@@ -280,7 +367,7 @@ def test_an_upload_that_goes_on_is_left_alone(ftp):
     data.close()
     assert session.answer().startswith("226")
     for _ in range(2):
-        assert swept(ftp.world) == {path.name: packets.make("test", 5000)}
+        assert arrives(ftp, {path.name: packets.make("test", 5000)})
 
 
 def never_in_data_in(ftp, path, content):
@@ -291,13 +378,13 @@ def never_in_data_in(ftp, path, content):
     assert wait_for(out_of_the_way)
     with ftp.login("plain", USER) as session:
         assert session.store(path.name, content).startswith("226")
-    assert swept(ftp.world) == {path.name: content}
+    assert arrives(ftp, {path.name: content})
     assert not [p for p in (*(UPLOADS / USER).iterdir(), *(UPLOADS / USER / ".held").iterdir()) if p.is_file()]
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "plain"])
 def test_a_client_that_was_killed(ftp, tls):
-    """With TLS the cut is seen, and nothing stays. Without, FTP has no word for it: the half file looks as finished as any."""
+    """With TLS the cut is seen, and nothing stays. Without, FTP has no word for it: the half file looks finished."""
     session, data, path = slow_upload(ftp, "gate" if tls else "plain", tls)
     # What the kernel does for a process that was killed: an end of the connection, and nothing of TLS.
     data.shutdown(socket.SHUT_RDWR)
@@ -353,7 +440,7 @@ def test_vsftpd_that_was_killed(ftp, tls):
         session.close()
     assert path.stat().st_size == 2500
     # What had been acknowledged is there.
-    assert swept(ftp.world) == {"test.2.data": packets.make("test", 700)}
+    assert arrives(ftp, {"test.2.data": packets.make("test", 700)})
     (DATA_IN / "test.2.data").unlink()
     never_in_data_in(ftp, path, packets.make("test", 5000))
 
@@ -382,17 +469,18 @@ def test_a_full_volume(ftp, tls):
             with ftp.login("full", USER, tls=tls) as session:
                 assert session.store("test.1.data", packets.make("test", size)).startswith("226")
                 assert session.store("test.2.data", packets.make("test", size)).startswith(("4", "5"))
-            assert swept(ftp.world) == {"test.1.data": packets.make("test", size)}
+            assert arrives(ftp, {"test.1.data": packets.make("test", size)})
             with ftp.login("full", USER, tls=tls) as session:
                 assert session.store("test.2.data", packets.make("test", size)).startswith("226")
-            assert swept(ftp.world) == {f"test.{n}.data": packets.make("test", size) for n in (1, 2)}
+            assert arrives(ftp, {f"test.{n}.data": packets.make("test", size) for n in (1, 2)})
     finally:
         unmount(UPLOADS)
 
 
 def test_an_upload_over_the_limit_of_the_unit(ftp):
     """LimitFSIZE of the unit: one upload cannot fill the volume."""
-    with ftp.server("limited", ftp_side.SHIPPED.read_text() + ftp_side.PLAIN, under=ftp_side.as_the_unit(ftp.world, 100000)):
+    unit = ftp_side.as_the_unit(ftp.world, 100_000)
+    with ftp.server("limited", ftp_side.SHIPPED.read_text() + ftp_side.PLAIN, unit):
         session = ftp.login("limited")
         data = session.passive()
         assert session.command("STOR test.1.data").startswith("150")
