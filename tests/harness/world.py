@@ -86,13 +86,15 @@ class Daemon:
 class Sshd:
     """A real sshd on 127.0.0.1 and ::1."""
 
-    def __init__(self, world, name, port, config, under=()):
-        """`under`: a program, with its arguments, that starts sshd."""
+    def __init__(self, world, name, port, config, under=(), to_syslog=False):
+        """`under`: a program, with its arguments, that starts sshd. `to_syslog`: it logs as an installed one does, and
+        text() has nothing."""
         self.port = port
         self.log = world.dir / f"sshd-{name}.log"
         self.config = world.dir / f"sshd-{name}.conf"
         self.config.write_text(config)
-        argv = [SSHD, "-D", "-f", self.config, "-E", self.log, "-o", f"Port={port}", "-o", f"PidFile={world.dir}/sshd-{name}.pid",
+        where = [] if to_syslog else ["-E", self.log]
+        argv = [SSHD, "-D", "-f", self.config, *where, "-o", f"Port={port}", "-o", f"PidFile={world.dir}/sshd-{name}.pid",
                 "-o", "ListenAddress=127.0.0.1", "-o", "ListenAddress=::1"]
         run(*argv, "-t")
         self.daemon = Daemon(*under, *argv)
