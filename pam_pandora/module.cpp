@@ -133,8 +133,8 @@ PAM_ENTRY pam_sm_open_session(pam_handle_t* pamh, int, int argc, const char** ar
 // No rules: what was opened must be closable, even when its user was removed meanwhile.
 PAM_ENTRY pam_sm_close_session(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
     return guarded(pamh, [&] {
-        return gate::pam::with_options(
-            pamh, gate::pam::k_open, argc, argv,
-            [&](const gate::pam::Options&) { return gate::pam::close_session(pamh); });
+        return gate::pam::with_options(pamh, gate::pam::k_open, argc, argv, [&](const gate::pam::Options&) {
+            return gate::pam::close_session(pamh);
+        });
     });
 }

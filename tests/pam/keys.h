@@ -40,6 +40,7 @@ inline const std::string k_off = "off key";
     contents.keys[2].expires_at = std::time(nullptr);
     contents.keys[3].not_before = std::time(nullptr) + 3600;
     const std::string path = work_dir() + "/keyring";
+    faults.root_owns_all = false; // publish looks at the owner, too: of the last one
     CHECK_OK(keyring::publish(path, std::move(contents), ::geteuid()));
     faults.root_owns_all = true;
     return "user=pandora scope=members keyring=" + path + " " + extra;
