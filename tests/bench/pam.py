@@ -107,7 +107,8 @@ def measure_account(build):
     with bare_other():
         said = run(build / "tests/bench/pam_loop", RUNS, MEMBER, OURS, DOCUMENT).splitlines()
     ours, peer = (tuple(map(float, line.split())) for line in said)
-    note = "the document's pam_listfile and two pam_succeed_if, as account lines; pam_start, pam_acct_mgmt, pam_end; /etc/pam.d/other is four lines of pam_deny.so"
+    note = ("the document's pam_listfile and two pam_succeed_if, as account lines; pam_start, pam_acct_mgmt, pam_end; "
+            "/etc/pam.d/other is four lines of pam_deny.so")
     return [Row("pam.account", ours[0], peer[0], "us", 1.0, note),
             Row("pam.account_p99", ours[1], peer[1], "us", None, f"the 99th percentile of {RUNS:,} each")]
 

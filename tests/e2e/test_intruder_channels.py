@@ -149,7 +149,8 @@ def tunnel(client, where, _tmp):
     number = TUN_STOCK if client.user == "stocka" else TUN_GATE
     argv = client.ssh_argv("-N", "-o", "ExitOnForwardFailure=yes", "-o", "Tunnel=point-to-point", "-w", f"{TUN_CLIENT}:{number}",
                            f"{client.user}@{client.host}")
-    process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
     run("ip", "link", "set", f"tun{number}", "up")
     try:
         carrier = pathlib.Path(f"/sys/class/net/tun{number}/carrier")

@@ -194,11 +194,17 @@ def kept_out_by_pam(world, control, host):
 def other_user(world, control, name):
     """An agent's good key, for another user. The control: that user has it in authorized_keys."""
     key = key_of(world, f"for-{name}")
-    if control:
-        home = pathlib.Path("/root" if name == "root" else f"/home/{name}")
-        run("install", "-d", "-o", name, "-m", "700", home / ".ssh")
-        run("install", "-o", name, "-m", "600", f"{key}.pub", home / ".ssh/authorized_keys")
-    return gets_in(world.client(key, user=name))
+    if not control:
+        return gets_in(world.client(key, user=name))
+    directory = pathlib.Path("/root" if name == "root" else f"/home/{name}") / ".ssh"
+    run("install", "-d", "-o", name, "-m", "700", directory)
+    path = directory / "authorized_keys"
+    before = path.read_text() if path.exists() else ""
+    path.write_text(before + pathlib.Path(f"{key}.pub").read_text())
+    try:
+        return gets_in(world.client(key, user=name))
+    finally:
+        path.write_text(before)
 
 
 def root(world, control):

@@ -60,7 +60,7 @@ def new_member(world, name, shell):
 
 def clients(world):
     return {"active key": world.client(world.key),
-            "not in the keyring": new_member(world, "byhand", LIBEXEC / "drop"),
+            "not in the keyring": new_member(world, "unlisted", LIBEXEC / "drop"),
             "wrong shell": new_member(world, "wrongshell", "/bin/bash")}
 
 
