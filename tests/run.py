@@ -4,7 +4,7 @@
     tests/run.py [--build DIR] [--only unit|pam|e2e|untouched]... [-k EXPR]
 
 unit, pam    every executable in DIR/tests/unit and DIR/tests/pam (cmocka)
-e2e          pytest on tests/e2e, in a disposable copy of the machine (needs root)
+e2e          pytest on tests/e2e, in disposable copies of the machine, two at a time (needs root)
 untouched    the machine's own files, users and services are the same after all that as before
 
 Every suite hands over JUnit XML. What cannot be read there (a crash, a hang, no XML) is a failed case.
@@ -15,6 +15,7 @@ Standard library only: this is what runs first on a fresh machine.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -158,6 +159,52 @@ def pytest_nodeid(case):
     return f"{case.get('classname', '')}::{case.get('name', '')}"
 
 
+# Files that take minutes, in seconds: what is shared out fairly is time. The others take ten or so.
+LONG = {"test_packages.py": 260, "test_ftp_deliver.py": 120, "test_pam_sshd.py": 90, "test_sweep_kills.py": 120,
+        "test_syscall_kills.py": 60, "test_ftp_intruder.py": 55, "test_sweep.py": 90, "test_clients_forms.py": 50,
+        "test_clients_words.py": 50, "test_authkeys_lines.py": 60, "test_keys_live.py": 40, "test_power_cut.py": 40}
+SHARDS = max(1, min(2, os.cpu_count() or 1))    # each is a copy of the machine with servers of its own
+
+
+def shards(files, count):
+    """The files in `count` parts that take about the same time."""
+    parts = [[0, []] for _ in range(count)]
+    for file in sorted(files, key=lambda f: -LONG.get(f.name, 10)):
+        part = min(parts, key=lambda p: p[0])
+        part[0] += LONG.get(file.name, 10)
+        part[1].append(file)
+    return [sorted(names) for _seconds, names in parts if names]
+
+
+def run_shard(build, layer, report, files, expression):
+    """(status or None after a time-out, what pytest printed)"""
+    report.parent.mkdir(parents=True)
+    command = [TESTS / "harness/copy.sh", "--layer", layer, "--out", report.parent, "--",
+               "/usr/bin/python3", "-m", "pytest", *(file.relative_to(REPO) for file in files), "-q", "-p", "no:cacheprovider",
+               f"--junitxml={report}", "-o", "junit_family=xunit1"]
+    if expression:
+        command += ["-k", expression]
+    env = dict(os.environ, BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
+    return run_limited([str(word) for word in command], E2E_TIMEOUT, cwd=REPO, env=env, text=True, errors="replace",
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def add_shard(tally, report, status, expression):
+    k_nothing_collected = 5
+    if status == k_nothing_collected and expression:
+        return
+    cases = failures = 0
+    try:
+        cases, failures = tally.add_junit(ET.parse(report).getroot(), pytest_nodeid)
+    except (OSError, ET.ParseError) as error:
+        tally.fail("e2e", f"{outcome(status, E2E_TIMEOUT)}, and no readable report: {error}")
+        return
+    if status != 0 and not failures:
+        tally.fail("e2e", f"pytest: {outcome(status, E2E_TIMEOUT)} (see above)")
+    elif cases == 0:
+        tally.fail("e2e", "pytest ran no test")
+
+
 def run_e2e(tally, build, reports, expression):
     if os.geteuid() != 0:
         tally.fail("e2e", "needs root: it runs in a disposable copy of the machine (tests/harness/copy.sh)")
@@ -167,28 +214,15 @@ def run_e2e(tally, build, reports, expression):
     if made.returncode != 0:
         tally.fail("e2e", "the layer of test programs could not be made (see above)")
         return
-    report = reports / "e2e" / "pytest.xml"
-    report.parent.mkdir(parents=True)
-    command = [TESTS / "harness/copy.sh", "--layer", made.stdout.strip(), "--out", report.parent, "--",
-               "/usr/bin/python3", "-m", "pytest", "tests/e2e", "-q", "-p", "no:cacheprovider",
-               f"--junitxml={report}", "-o", "junit_family=xunit1"]
-    if expression:
-        command += ["-k", expression]
-    env = dict(os.environ, BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    status, _ = run_limited([str(word) for word in command], E2E_TIMEOUT, cwd=REPO, env=env)
-    cases = failures = 0
-    try:
-        cases, failures = tally.add_junit(ET.parse(report).getroot(), pytest_nodeid)
-    except (OSError, ET.ParseError) as error:
-        tally.fail("e2e", f"{outcome(status, E2E_TIMEOUT)}, and no readable report: {error}")
-        return
-    k_nothing_collected = 5
-    if status == k_nothing_collected and expression:
-        return
-    if status != 0 and not failures:
-        tally.fail("e2e", f"pytest: {outcome(status, E2E_TIMEOUT)} (see above)")
-    elif cases == 0:
-        tally.fail("e2e", "pytest ran no test")
+    parts = shards(sorted((TESTS / "e2e").glob("test_*.py")), SHARDS)
+    found = [reports / "e2e" / str(number) / "pytest.xml" for number in range(len(parts))]
+    with concurrent.futures.ThreadPoolExecutor(len(parts)) as pool:
+        running = [pool.submit(run_shard, build, made.stdout.strip(), report, part, expression)
+                   for report, part in zip(found, parts)]
+        for number, (report, shard) in enumerate(zip(found, running), 1):
+            status, output = shard.result()
+            print(f"--- e2e, part {number} of {len(parts)}\n{output}", flush=True)
+            add_shard(tally, report, status, expression)
 
 
 # --- the whole -----------------------------------------------------------------------------------------
