@@ -12,16 +12,7 @@ using audit::Event;
 using audit::Line;
 
 void Trail::waiting(const DropFacts& upload, spool::Reason why, const Error* cause) {
-    const auto repeated = may_tell(Event::upload_waiting, upload.file, why);
-    if (!repeated)
-        return;
-    Line out = drop_line(Event::upload_waiting, upload);
-    spool::add_reason(out, why);
-    if (cause != nullptr)
-        spool::add_cause(out, *cause);
-    if (*repeated > 0)
-        out.number("repeated", *repeated);
-    send(std::move(out));
+    tell_reason(Event::upload_waiting, upload, why, cause);
 }
 
 void Trail::held(const DropFacts& upload, std::uint64_t seconds, bool replaced) {
@@ -36,16 +27,7 @@ void Trail::replaced(const DropFacts& upload) {
 }
 
 void Trail::refused(const DropFacts& upload, spool::Reason why, const Error* cause) {
-    const auto repeated = may_tell(Event::upload_refused, upload.file, why);
-    if (!repeated)
-        return;
-    Line out = drop_line(Event::upload_refused, upload);
-    spool::add_reason(out, why);
-    if (cause != nullptr)
-        spool::add_cause(out, *cause);
-    if (*repeated > 0)
-        out.number("repeated", *repeated);
-    send(std::move(out));
+    tell_reason(Event::upload_refused, upload, why, cause);
 }
 
 void Trail::recovered(const DropFacts& upload) {

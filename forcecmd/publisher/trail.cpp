@@ -20,16 +20,7 @@ Trail::Trail(const Login& login)
 void Trail::refused(const DropFacts& drop, Reason why, const Error* cause) {
     if (++refused_ > k_max_refusal_events)
         return;
-    const auto repeated = may_tell(Event::drop_refused, drop.file, why);
-    if (!repeated)
-        return;
-    Line out = drop_line(Event::drop_refused, drop);
-    spool::add_reason(out, why);
-    if (cause != nullptr)
-        spool::add_cause(out, *cause);
-    if (*repeated > 0)
-        out.number("repeated", *repeated);
-    send(std::move(out));
+    tell_reason(Event::drop_refused, drop, why, cause);
 }
 
 void Trail::aborted(const DropFacts& drop, Reason why) {

@@ -119,6 +119,19 @@ std::optional<std::uint64_t> DropTrail::may_tell(Event event, std::string_view t
     return told;
 }
 
+void DropTrail::tell_reason(Event event, const DropFacts& drop, Reason why, const Error* cause) {
+    const auto repeated = may_tell(event, drop.file, why);
+    if (!repeated)
+        return;
+    Line out = drop_line(event, drop);
+    add_reason(out, why);
+    if (cause != nullptr)
+        add_cause(out, *cause);
+    if (*repeated > 0)
+        out.number("repeated", *repeated);
+    send(std::move(out));
+}
+
 void DropTrail::ignored(const DropFacts& drop) {
     ++counts_.ignored;
     send(drop_line(Event::drop_ignored, drop));

@@ -61,6 +61,8 @@ class DropTrail {
     // An event with the sender in it, and one with the file.
     [[nodiscard]] audit::Line line(audit::Event event) const;
     [[nodiscard]] audit::Line drop_line(audit::Event event, const DropFacts& drop) const;
+    // An event about a file that was not taken, with the reason; not again and again (may_tell).
+    void tell_reason(audit::Event event, const DropFacts& drop, Reason why, const Error* cause);
     bool send(audit::Line&& line) { return transport_.send(std::move(line)); }
     // How often this has not been told since the last time; nullopt: it need not be told again now.
     [[nodiscard]] std::optional<std::uint64_t> may_tell(audit::Event event, std::string_view text,
