@@ -25,7 +25,7 @@ STOP_AT = BUILD / "tests/harness/stop_at"
 INBOXES = SPOOL / "inboxes"
 PASS, CHECKER = 1, 2            # how deep they are forked
 NEVER = 10**9
-RENAMEAT2 = 316                 # by which an upload is taken (x86_64; stop_at knows no other)
+RENAMEAT2, UNLINKAT = 316, 263  # by which an upload is taken, and removed (x86_64; stop_at knows no other)
 HOLD = 2
 
 
@@ -212,6 +212,33 @@ def test_killed_again_while_it_recovers(place):
         recovered += len([e for e in place.audit()[mark:] if e["event"] == "upload.recovered"])
     print(f"after {len(points)} renames: {kills} kills of a recovery, {recovered} recovered")
     assert recovered > most
+
+
+# Where one thing is done and the next is not: a name given (in data_in; beside a packet in quarantine; to it), an upload
+# removed.
+MOMENTS = [f"{call}:{nth}{after}" for call in (RENAMEAT2, UNLINKAT) for nth in (1, 2, 3) for after in ("", "+")]
+
+
+def test_killed_at_the_moments_that_count(place):
+    made = prepare(len(MOMENTS))
+    with Server() as server:
+        for moment, each in zip(MOMENTS, made):
+            assert Stopped(PASS, moment, "kill", each.words).met, moment
+        finish(made)
+    count_of(server, made)
+
+
+def test_a_recovery_that_fails_is_made_again(place):
+    """What was taken cannot be removed at first: nor may it be taken again then."""
+    made = prepare(2)
+    mark = place.mark()
+    with Server() as server:
+        for each in made:
+            assert Stopped(PASS, f"{UNLINKAT}:1", "kill", each.words).met
+            assert Stopped(PASS, f"{UNLINKAT}:1", errno.EIO, each.words).status == 70
+        finish(made)
+    count_of(server, made)
+    assert len(place.events_since(mark, "upload.recovered", count=2)) == 2
 
 
 def test_main_process_killed(place):
