@@ -241,6 +241,20 @@ def test_a_recovery_that_fails_is_made_again(place):
     assert len(place.events_since(mark, "upload.recovered", count=2)) == 2
 
 
+def test_two_directories_of_one_sender(place):
+    """What was being taken from one of them is not looked for in the other."""
+    made = prepare(4)
+    for each in made:
+        each.words = uploads.words_for(each.inbox, "alice")
+    with Server() as server:
+        for moment, each in zip((f"{RENAMEAT2}:1", f"{RENAMEAT2}:1+", f"{UNLINKAT}:1"), made):
+            assert Stopped(PASS, moment, "kill", each.words).met
+            sweep(*made[-1].words)
+            sweep()             # alice's own
+        finish(made)
+    count_of(server, made)
+
+
 def test_main_process_killed(place):
     """The pass goes with it, whatever it is at."""
     each, *rest = prepare(6)

@@ -258,6 +258,21 @@ def test_a_checker_that_is_killed_is_told(world, alice):  # noqa: F811
     assert event["process"] == "checker" and event["key"] == "ftp:alice"
 
 
+def test_a_checker_that_never_answers(world, alice):  # noqa: F811
+    """Stopped, as one is that was made to loop: after a while it is ended, and its upload put away."""
+    contents = {f"web01.{n}.data": packet(text=f"silent {n}") for n in range(100)}
+    mark = world.mark()
+    for name, content in contents.items():
+        alice.put(name, content)
+    with Watcher() as watcher:
+        assert wait_for(lambda: len(list(DATA_IN.glob("*.data"))) > 3)
+        os.kill(children(watcher.pid)[1], signal.SIGSTOP)
+        assert wait_for(lambda: len(list(DATA_IN.glob("*.data"))) + len(quarantined()) == 100, 40)
+    assert sorted([*world.delivered().values(), *quarantined().values()]) == sorted(contents.values())
+    assert len(quarantined()) == 1
+    assert world.events_since(mark, "sandbox.breach", process="checker")
+
+
 def test_one_sender_holds_nobody_up(world, alice, bob, watcher):  # noqa: F811
     """A flood of one, and all that is odd: the other's packet does not wait for it."""
     for n in range(1500):
