@@ -207,21 +207,25 @@ void a_copy_of_what_changes_is_none() {
 // One who writes all the time: whatever is copied is one of the two, never something of both.
 void a_copy_is_never_of_two_moments() {
     Box box;
-    constexpr std::size_t k_size = 2'000'000;
+    constexpr std::size_t k_size = 400'000;
+    constexpr std::size_t k_piece = 20'000;
     const std::string contents[] = {std::string(k_size, 'A'), std::string(k_size, 'B')};
     box.put("a", contents[0]);
     std::atomic<bool> go_on = true;
     std::thread writer([&] {
         const Fd fd{::open(box.path("a").c_str(), O_WRONLY | O_CLOEXEC)};
         for (unsigned n = 1; go_on; ++n)
-            for (std::size_t at = 0; at < k_size; at += 50'000)
+            for (std::size_t at = 0; at < k_size; at += k_piece) {
                 go_on = go_on &&
-                        ::pwrite(fd.get(), contents[n % 2].data() + at, 50'000, static_cast<off_t>(at)) > 0;
+                        ::pwrite(fd.get(), contents[n % 2].data() + at, k_piece, static_cast<off_t>(at)) > 0;
+                const timespec moment{.tv_sec = 0, .tv_nsec = 20'000}; // or nobody else gets the file's lock
+                ::nanosleep(&moment, nullptr);
+            }
     });
     std::vector<std::byte> buffer(k_size);
     unsigned torn = 0;
     unsigned plain = 0; // the control
-    for (int i = 0; i < 50; ++i) {
+    for (int i = 0; i < 40; ++i) {
         const auto upload = box.open("a");
         const auto copied = copy(*upload, buffer);
         const std::string_view content = copied ? text_of(*copied) : std::string_view(contents[0]);
