@@ -89,6 +89,7 @@ Checker::Checker(Checker&& other) noexcept
       pid_(std::exchange(other.pid_, -1)) {}
 
 Checker::~Checker() {
+    channel_.reset(); // its end, if it listens
     if (pid_ > 0) {
         ::kill(pid_, SIGKILL);
         ::waitpid(pid_, nullptr, 0);

@@ -29,19 +29,20 @@ constexpr std::uint64_t k_program = 64 * k_mebibyte;
             .memory = k_own_memory + k_program + k_max_upload};
 }
 
-[[nodiscard]] std::vector<sandbox::DirectoryRight> rights(const Parts& parts) {
-    std::vector<sandbox::DirectoryRight> out = {{parts.staging, Access::make_file | Access::write_file |
-                                                                    Access::truncate | Access::move |
-                                                                    Access::remove_file},
-                                                {parts.data_in, Access::make_file | Access::move},
-                                                {parts.quarantine, Access::make_file | Access::move}};
-    // A directory is opened as an upload would be, and seen to be none; the filter lets nobody list it.
-    out.push_back({parts.uploads, Access::read_file | Access::list | Access::remove_file | Access::move});
-    out.push_back({parts.held, Access::make_file | Access::move}); // below uploads, so that is granted too
-    return out;
-}
-
 } // namespace
+
+std::array<sandbox::DirectoryRight, 5> rights_of(const Parts& parts) {
+    const Access made =
+        Access::make_file | Access::write_file | Access::truncate | Access::move | Access::remove_file;
+    const Access named = Access::make_file | Access::move;
+    return {{{parts.staging, made},
+             {parts.data_in, named},
+             {parts.quarantine, named},
+             // A directory is opened as an upload would be, and seen to be none; the filter lets nobody list
+             // it.
+             {parts.uploads, Access::read_file | Access::list | Access::remove_file | Access::move},
+             {parts.held, named}}}; // below uploads, so that is granted too
+}
 
 Result<void> confine_checker() {
     GATE_CHECK(sandbox::close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}));
@@ -61,7 +62,7 @@ Result<Protection> confine(const Parts& parts) {
     Protection out{.landlock = sandbox::landlock_abi()};
     out.files_confined = out.landlock > 1;
     if (out.files_confined) // the checker is in a domain of its own, and has to be ended
-        GATE_CHECK(sandbox::restrict_files(out.landlock, rights(parts), sandbox::Signals::anyone));
+        GATE_CHECK(sandbox::restrict_files(out.landlock, rights_of(parts), sandbox::Signals::anyone));
     GATE_CHECK(sandbox::filter_sweep({.log = parts.log,
                                       .staging = parts.staging,
                                       .targets = {parts.data_in, parts.quarantine},

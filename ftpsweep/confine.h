@@ -2,8 +2,9 @@
 #pragma once
 
 #include "lib/base/result.h"
+#include "lib/sandbox/landlock.h"
 
-#include <span>
+#include <array>
 #include <sys/types.h>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct Parts {
     int held = -1;
     std::vector<int> others; // files that it reads and writes in place
 };
+
+// What Landlock lets the process do with them.
+[[nodiscard]] std::array<sandbox::DirectoryRight, 5> rights_of(const Parts& parts);
 
 // How much of the sandbox this kernel has.
 struct Protection {

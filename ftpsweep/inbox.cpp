@@ -34,7 +34,13 @@ using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
     if (!dir)
         return fail_errno("the upload directory cannot be read");
     std::vector<std::string> out;
-    while (const dirent* entry = out.size() < most ? ::readdir(dir.get()) : nullptr) {
+    while (out.size() < most) {
+        errno = 0;
+        const dirent* const entry = ::readdir(dir.get());
+        if (entry == nullptr && errno != 0)
+            return fail_errno("the upload directory cannot be read");
+        if (entry == nullptr)
+            break;
         const std::string_view name = entry->d_name;
         if (name != "." && name != ".." && name != k_held_name)
             out.emplace_back(name);

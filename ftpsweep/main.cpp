@@ -62,8 +62,15 @@ Result<Duty> read_duty(const Options& options) {
         return out;
     out.owner = out.policy.ftp_uid;
     out.parent = out.policy.ftp_directory;
-    GATE_TRY(out.places, find_places(out.parent));
     return out;
+}
+
+// What `publish` makes after it has published.
+Result<void> add_places(Duty& duty) {
+    if (duty.parent.empty())
+        return {};
+    GATE_TRY(duty.places, find_places(duty.parent));
+    return {};
 }
 
 int sweep_once(const Duty& duty) {
@@ -100,7 +107,8 @@ int sweep_for_ever(const Options& options, Duty duty) {
             continue; // the last good keyring holds
         if (!is_for_us(*next, duty))
             return complain(k_exit_changed, "the settings of FTP have changed", "start it again");
-        duty = std::move(*next);
+        if (add_places(*next))
+            duty = std::move(*next);
     }
 }
 
@@ -115,6 +123,8 @@ int run(int argc, char** argv) {
     if (!options->inbox && !duty->policy.ftp_enabled)
         return complain(k_exit_config, "ftp.enabled is false",
                         "set it in gate.toml and run pandora-gate publish");
+    if (const auto added = add_places(*duty); !added)
+        return complain(k_exit_keyring, explain(added.error()), "run pandora-gate publish");
     if (const auto become = become_account(duty->policy); !become)
         return complain(k_exit_account, explain(become.error()), "run it as root");
     return options->once ? sweep_once(*duty) : sweep_for_ever(*options, std::move(*duty));

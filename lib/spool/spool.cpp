@@ -41,6 +41,27 @@ constexpr unsigned k_name_tries = 64;
     return static_cast<unsigned>(wall_clock_us() % 1'000'000);
 }
 
+// A left-over of the staging directory, and whether it had to be made readable: a file on its way into the
+// quarantine has no mode any more.
+struct Leftover {
+    Fd fd;
+    bool opened_up = false;
+};
+
+[[nodiscard]] Leftover open_leftover(int staging, const char* name) {
+    constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    Fd fd{::openat(staging, name, k_flags)};
+    if (fd.valid() || errno != EACCES)
+        return {std::move(fd)};
+    const Fd itself{::openat(staging, name, O_PATH | O_NOFOLLOW | O_CLOEXEC)};
+    struct stat st {};
+    if (!itself.valid() || !stat_fd(itself.get(), st) || !S_ISREG(st.st_mode))
+        return {};
+    const std::string path = "/proc/self/fd/" + std::to_string(itself.get());
+    const bool opened_up = ::chmod(path.c_str(), S_IRUSR) == 0;
+    return {Fd{::openat(staging, name, k_flags)}, opened_up};
+}
+
 } // namespace
 
 Reservation::Reservation(Fs& fs, int staging, Fd fd, std::string name) noexcept
@@ -253,11 +274,13 @@ std::uint64_t Spool::remove_leftovers() {
     while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
         if (!std::string_view(entry->d_name).starts_with(k_staged_prefix))
             continue;
-        const Fd fd{::openat(staging_.get(), entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        const auto [fd, opened_up] = open_leftover(staging_.get(), entry->d_name);
         // Whoever is writing it holds the lock.
-        if (fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 &&
-            fs_.unlink(staging_.get(), entry->d_name).has_value())
+        const bool left = fd.valid() && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
+        if (left && fs_.unlink(staging_.get(), entry->d_name).has_value())
             ++removed;
+        else if (!left && fd.valid() && opened_up)
+            ::fchmod(fd.get(), 0);
     }
     return removed;
 }

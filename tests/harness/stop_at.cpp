@@ -3,6 +3,7 @@
 //
 //     stop_at DEPTH N kill|ERRNO COMMAND ARG...
 //
+// N may be `NUMBER:K` too, the K-th call of that number, or `NUMBER:K+`, whatever comes after that one.
 // DEPTH: 0 the command itself, 1 what it forks, 2 what that forks; only the first process at that depth
 // counts. The call has not been made when the process is killed; one that fails is not made either. The last
 // line of stdout is `NUMBER-OF-CALLS NUMBER-OF-THE-CALL STATUS`: how many calls that process began, which one
@@ -35,7 +36,10 @@ struct Tracee {
 
 struct Plan {
     int depth;
-    long call; // from 1
+    long call;   // from 1; 0: not known yet
+    long number; // -1: of any
+    long nth;    // of that number; what comes `after` it
+    bool after;
     int error; // 0: kill
 };
 
@@ -89,10 +93,13 @@ class Tracer {
 
     void enter(pid_t pid, Tracee& tracee) {
         chosen_ = pid;
-        if (++calls_ != plan_.call)
-            return;
+        ++calls_;
         user_regs_struct regs{};
         ::ptrace(PTRACE_GETREGS, pid, nullptr, &regs);
+        if (static_cast<long>(regs.orig_rax) == plan_.number && --plan_.nth == 0)
+            plan_.call = calls_ + (plan_.after ? 1 : 0);
+        if (calls_ != plan_.call)
+            return;
         met_ = static_cast<long>(regs.orig_rax);
         if (plan_.error == 0) {
             ::kill(pid, SIGKILL);
@@ -130,8 +137,12 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: stop_at DEPTH N kill|ERRNO COMMAND ARG...\n");
         return k_failed;
     }
+    const char* const nth = std::strchr(argv[2], ':');
     const Plan plan{.depth = std::atoi(argv[1]),
-                    .call = std::atol(argv[2]),
+                    .call = nth == nullptr ? std::atol(argv[2]) : 0,
+                    .number = nth == nullptr ? -1 : std::atol(argv[2]),
+                    .nth = nth == nullptr ? 0 : std::atol(nth + 1),
+                    .after = std::strchr(argv[2], '+') != nullptr,
                     .error = std::strcmp(argv[3], "kill") == 0 ? 0 : std::atoi(argv[3])};
     const pid_t command = ::fork();
     if (command == 0) {
