@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <unistd.h>
+#include <xxhash.h>
 
 namespace gate::sweep {
 
@@ -19,6 +20,7 @@ struct Entry {
     std::uint32_t held;
     Text name;
     Text staged;
+    std::uint64_t staging;
     Identity identity;
 };
 
@@ -34,6 +36,10 @@ struct Entry {
 }
 
 } // namespace
+
+std::uint64_t staging_mark(const std::string& path, const struct stat& st) {
+    return XXH3_64bits_withSeed(path.data(), path.size(), st.st_ino);
+}
 
 Result<Journal> Journal::open(int directory, const std::string& name, uid_t owner, int patience_ms,
                               bool durable) {
@@ -52,6 +58,7 @@ Result<std::optional<Taking>> Journal::read() const {
     return Taking{.name = get(entry.name),
                   .held = entry.held != 0,
                   .staged = get(entry.staged),
+                  .staging = entry.staging,
                   .identity = entry.identity};
 }
 
@@ -60,6 +67,7 @@ Result<void> Journal::begin(const Taking& taking) {
     entry.active = 1;
     entry.held = taking.held ? 1 : 0;
     entry.identity = taking.identity;
+    entry.staging = taking.staging;
     if (!put(entry.name, taking.name) || !put(entry.staged, taking.staged) || taking.staged.empty())
         return fail(Errc::bad_input, "a name is longer than a name can be");
     GATE_CHECK(spool::write_record(fd_.get(), std::as_bytes(std::span(&entry, 1))));

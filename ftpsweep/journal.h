@@ -13,11 +13,16 @@
 namespace gate::sweep {
 
 struct Taking {
-    std::string name;   // of the upload
-    bool held = false;  // it lies in k_held_name
-    std::string staged; // name in the staging directory of the sweep
+    std::string name;          // of the upload
+    bool held = false;         // it lies in k_held_name
+    std::string staged;        // name in the staging directory of the sweep
+    std::uint64_t staging = 0; // which one: staging_mark()
     Identity identity;
 };
+
+// Tells a staging directory from the one that settings, a new disk or a restored backup put in its place:
+// where nothing is, nothing has been taken.
+[[nodiscard]] std::uint64_t staging_mark(const std::string& path, const struct stat& st);
 
 class Journal {
   public:

@@ -82,6 +82,10 @@ constexpr int k_whole_landlock = 2; // before this one nothing moves between dir
     if (!taking)
         return {};
     struct stat st {};
+    if (::stat(policy.spool_staging.c_str(), &st) != 0)
+        return fail_errno("the staging directory cannot be looked at");
+    if (staging_mark(policy.spool_staging, st) != taking->staging)
+        return journal.end(); // another one: nobody can tell, and what is taken twice is not lost
     const std::string staged = policy.spool_staging + '/' + taking->staged;
     if (::lstat(staged.c_str(), &st) != 0) {
         if (errno != ENOENT)

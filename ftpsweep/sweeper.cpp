@@ -1,6 +1,7 @@
 #include "ftpsweep/sweeper.h"
 
 #include "lib/base/clock.h"
+#include "lib/base/fs.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -177,6 +178,9 @@ Result<void> Sweeper::take(Member& member, const Item& item, Reason put_away) {
         leave(member, item, reason_of(reservation.error()), &reservation.error());
         return {};
     }
+    struct stat staging {};
+    if (!stat_fd(spool_.staging(), staging))
+        return fail_errno("the staging directory cannot be looked at");
     // The name must outlive a power cut that the journal outlives: gone, it means that the upload was taken.
     GATE_CHECK(spool_.sync_staged());
     Result<void> done;
@@ -184,6 +188,7 @@ Result<void> Sweeper::take(Member& member, const Item& item, Reason put_away) {
         done = journal_.begin({.name = item.name,
                                .held = item.held,
                                .staged = reservation->staged_name(),
+                               .staging = staging_mark(member.policy.spool_staging, staging),
                                .identity = item.upload.identity});
         if (done)
             done = keep(member, item, put_away, *reservation);

@@ -19,7 +19,7 @@ import volumes
 from test_volumes import full_volume
 from test_sweep import QUIET, members  # noqa: F401  (a fixture)
 from uploads import DOCTYPE, SPOOL, ftp_policy, packet, quarantined, staged_files, sweep
-from world import BUILD, DATA_IN, MEMORY, QUARANTINE, run
+from world import BUILD, DATA_IN, MEMORY, QUARANTINE, STAGING, run
 
 STOP_AT = BUILD / "tests/harness/stop_at"
 INBOXES = SPOOL / "inboxes"
@@ -251,6 +251,18 @@ def test_two_directories_of_one_sender(place):
             assert Stopped(PASS, moment, "kill", each.words).met
             sweep(*made[-1].words)
             sweep()             # alice's own
+        finish(made)
+    count_of(server, made)
+
+
+def test_another_staging_directory(place):
+    """Killed before it was taken; then the staging directory is a new one. What is not there has not been taken for that."""
+    made = prepare(2)
+    with Server() as server:
+        for each in made:
+            assert Stopped(PASS, f"{RENAMEAT2}:1", "kill", each.words).met
+            assert staged_files()
+            run("rm", "-rf", STAGING / "sweep")
         finish(made)
     count_of(server, made)
 

@@ -143,6 +143,8 @@ void everything_else_ends_it() {
         {"rename in data_in", [&] { return ::renameat2(data_in, "old", data_in, "new", k_noreplace); }},
         {"rename out of data_in", [&] { return ::renameat2(data_in, "old", held, "old", 0); }},
         {"replace in data_in", [&] { return ::renameat2(staging, "drop-1", data_in, "old", 0); }},
+        {"replace in data_in, by its number", // a C library makes renameat(2) of the one before
+         [&] { return ::syscall(SYS_renameat2, staging, "drop-1", data_in, "old", 0); }},
         {"exchange with data_in", [&] { return ::renameat2(staging, "drop-1", data_in, "old", 2); }},
         {"move an upload itself", [&] { return ::renameat2(in, "a.1.data", data_in, "new", k_noreplace); }},
         {"link an upload itself", [&] { return ::linkat(in, "a.1.data", data_in, "new", 0); }},
@@ -229,6 +231,8 @@ void landlock_keeps_it_in_its_directories() {
     CHECK_EQ(run([&] { return ::openat(in, "../data_in/old", sandbox::k_open_upload); }), EACCES);
     CHECK_EQ(run([&] { return ::openat(in, "a.1.data", O_WRONLY); }), EACCES);
     CHECK_EQ(run([&] { return ::openat(in, "new", k_make, 0600); }), EACCES);
+    CHECK_EQ(run([&] { return ::mknodat(in, "new", S_IFREG | 0600, 0); }), EACCES);
+    CHECK_EQ(run([&] { return ::renameat2(staging, "drop-1", in, "new", 1); }), EACCES);
     CHECK_EQ(run([&] { return ::unlinkat(in, "../data_in/old", 0); }), EACCES);
     CHECK_EQ(run([&] { return ::unlinkat(staging, "../data_in/old", 0); }), EACCES);
     CHECK_EQ(run([&] { return ::unlinkat(in, "a.1.data", 0); }), 0);

@@ -49,6 +49,7 @@ Taking taking(const std::string& name = "web01.1.data") {
     return {.name = name,
             .held = true,
             .staged = "drop-1-2",
+            .staging = 6,
             .identity = {.device = 1, .inode = 2, .size = 3, .modified_ns = 4, .changed_ns = 5}};
 }
 
@@ -72,6 +73,7 @@ void a_journal_tells_what_was_begun() {
     CHECK_EQ((*found)->name, "web01.1.data");
     CHECK((*found)->held);
     CHECK_EQ((*found)->staged, "drop-1-2");
+    CHECK_EQ((*found)->staging, 6U);
     CHECK((*found)->identity == taking().identity);
     CHECK_OK(next->end());
     CHECK(!*next->read());
