@@ -27,6 +27,7 @@ def members(world_of_session):
         uploads.add_member(user)
     with ftp_policy(world_of_session, ftp={"incomplete_hold": "2s"}):
         yield
+    uploads.remove_members()
 
 
 @pytest.fixture

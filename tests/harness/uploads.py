@@ -11,6 +11,7 @@ from world import DATA_IN, LIBEXEC, QUARANTINE, SPOOL, STAGING, Daemon, policy, 
 FTP = SPOOL / "ftp"
 SWEEP = LIBEXEC / "sweep"
 GUEST = "_pandora-ftp"
+ADDED = set()                   # users, by add_member()
 
 
 def packet(agent="web01", text="x"):
@@ -53,6 +54,15 @@ def add_member(user):
     """A user who may send by FTP."""
     if user not in {u.pw_name for u in pwd.getpwall()}:
         run("useradd", "-M", "-G", "pandora", "-s", "/usr/sbin/nologin", user)
+        ADDED.add(user)
+
+
+def remove_members():
+    """And what they have uploaded."""
+    for user in ADDED:
+        run("userdel", user, check=False)
+    ADDED.clear()
+    run("rm", "-rf", FTP)
 
 
 @contextlib.contextmanager
