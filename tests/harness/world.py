@@ -325,6 +325,7 @@ class World:
             for path in directory.iterdir() if directory.is_dir() else ():
                 if path.is_file():
                     path.unlink()
+        shutil.rmtree(STAGING / "sweep", ignore_errors=True)
 
     def forget(self):
         """What is known of earlier drops: the same file is a new one, the same refusal is told again."""
