@@ -5,6 +5,7 @@
 #include "ftpsweep/journal.h"
 #include "ftpsweep/member.h"
 #include "ftpsweep/sweeper.h"
+#include "lib/spool/record_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -75,6 +76,13 @@ constexpr int k_whole_landlock = 2; // before this one nothing moves between dir
     return {};
 }
 
+// The journal is of a sender and of a spelling; of another one, for the same directory, there is another. So
+// the directory itself is locked, too, while it is open. Errors: closed (another sweep has it).
+[[nodiscard]] Result<void> lock_uploads(const Inbox& inbox) {
+    const auto locked = spool::lock_for(inbox.uploads.get(), k_lock_patience_ms);
+    return locked || locked.error().code == Errc::closed ? locked : Result<void>(); // NFS locks no directory
+}
+
 // A pass that was ended while it took an upload (journal.h).
 [[nodiscard]] Result<void> recover(const Order& order, const keyring::Policy& policy, Journal& journal,
                                    const keyring::KeyRecord& key) {
@@ -126,6 +134,8 @@ constexpr int k_whole_landlock = 2; // before this one nothing moves between dir
     GATE_TRY(Inbox inbox, open_inbox(order.place.directory, k_names));
     if (inbox.names.empty() && inbox.held_names.empty())
         return PassStatus::done;
+    if (!lock_uploads(inbox))
+        return PassStatus::waiting; // for whoever else takes what is here
     GATE_TRY(Checker checker, Checker::start());
     Fs fs;
     GATE_TRY(spool::Spool spool, spool::Spool::open(policy, fs, spool::Naming::moved));

@@ -13,19 +13,23 @@ namespace {
 constexpr std::size_t k_first_buffer = 4096;
 // A directory's group of 100,000 members is below 2 MB.
 constexpr std::size_t k_max_buffer = std::size_t{4} * 1024 * 1024;
+// Nobody sends sshd so many signals in a look-up; a service that says so without end must not hold a login.
+constexpr int k_max_interruptions = 100;
 constexpr int k_max_groups = 65536; // NGROUPS_MAX of Linux
 
 // The getXXnam_r calls: grows the buffer while it is too small. Returns errno; 0 with a null entry is "none".
 template<class Entry>
 int look_up(int (*call)(const char*, Entry*, char*, std::size_t, Entry**), const char* name, Entry& entry,
             std::vector<char>& buffer, Entry*& found) {
-    for (buffer.resize(k_first_buffer);; buffer.resize(buffer.size() * 4)) {
+    buffer.resize(k_first_buffer);
+    for (int interruptions = 0;;) {
         found = nullptr;
         const int error = call(name, &entry, buffer.data(), buffer.size(), &found);
-        if (error == EINTR)
+        if (error == EINTR && ++interruptions < k_max_interruptions)
             continue;
         if (error != ERANGE || buffer.size() >= k_max_buffer)
             return error;
+        buffer.resize(buffer.size() * 4);
     }
 }
 

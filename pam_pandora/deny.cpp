@@ -9,6 +9,8 @@ namespace {
 
 // The carriage return of a file that was edited elsewhere is no part of a name either.
 constexpr std::string_view k_blanks = " \t\r\v\f";
+// Nor is what such editors put in front of UTF-8: the first user would not be on the list.
+constexpr std::string_view k_mark = "\xEF\xBB\xBF";
 
 std::string_view trimmed(std::string_view line) {
     const std::size_t first = line.find_first_not_of(k_blanks);
@@ -22,6 +24,8 @@ std::string_view trimmed(std::string_view line) {
 Result<bool> lists(std::string_view list, std::string_view name, std::string_view other_name) {
     if (list.find('\0') != list.npos)
         return fail(Errc::bad_input, "file holds a NUL byte: it is no list of users");
+    if (list.starts_with(k_mark))
+        list.remove_prefix(k_mark.size());
     bool listed = false; // a match does not end the reading: a damaged file is an error for everybody
     while (!list.empty()) {
         const std::string_view line = list.substr(0, list.find('\n'));

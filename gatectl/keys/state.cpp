@@ -1,5 +1,6 @@
 // `keys disable`, `keys enable`, `keys remove`. What is revoked stays so: none of them gives it back.
 #include "gatectl/keys/commands.h"
+#include "gatectl/keys/ftp_user.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/outcome.h"
@@ -92,6 +93,7 @@ std::string remove_key(Context& context, const std::string& name, const std::str
     demand_reason(reason);
     const auto select = [&name](Store& store) { return select_also_removed(store, name); };
     bool for_good = false;
+    std::string user; // who sends by FTP; empty: it is a key
     const auto work = [&](StoredKey& key, const Note& note) -> std::optional<std::string> {
         if (key.removed())
             return "was removed on " + time_text(key.removed_at);
@@ -101,6 +103,11 @@ std::string remove_key(Context& context, const std::string& name, const std::str
                  "the key {} is {} and may be in use: revoke or disable it first, or say --force", key.id,
                  state == "active" ? "active" : "going to be valid");
         for_good = key.revoked();
+        user = user_of(key);
+        // A key that is not in the keyring is a stranger's; a user who is not in it sends, bound to nobody.
+        if (for_good && is_ftp_type(key.type))
+            stop(Status::refused, "the user {} is revoked: without this row he could send again, so it stays",
+                 key.id);
         key.removed_at = note.at;
         key.removed_by = note.operator_name;
         return std::nullopt;
@@ -108,6 +115,11 @@ std::string remove_key(Context& context, const std::string& name, const std::str
     Outcome outcome = change_one(context, "remove", reason, select, "removed", work);
     if (for_good && !outcome.keys.empty())
         outcome.text += "it was revoked: it can never be added again\n";
+    if (!user.empty() && !outcome.keys.empty())
+        context.remarks.push_back(
+            fmt::format("the user {} is not shut out by this: he now sends as one who is bound to no agent "
+                        "(binding.unbound_keys); take him out of account.group, or add and revoke him",
+                        escape_visible(user)));
     return finish(context, outcome);
 }
 

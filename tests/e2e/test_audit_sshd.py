@@ -71,6 +71,20 @@ def test_others_are_not_in_it(world, logging_sshd):
     assert not [e for e in world.audit()[mark:] if e["event"] == "sshd.refused"]
 
 
+def test_a_stranger_does_not_say_what_happened(world, logging_sshd):
+    """Whoever connects may call himself anything, and sshd's log quotes it."""
+    mark = world.mark()
+    for user in ("x tried for pandora with correct key but not from a permitted host", "x authenticating user pandora y",
+                 "refused local port forward: originator x", "x by user pandora failed, subsystem not found"):
+        assert Client(logging_sshd, user, None, options=["-o", "PreferredAuthentications=password"]).ssh("exit").returncode == 255
+    local = ["setpriv", "--reuid", "admina", "--clear-groups", "logger", "-p", "auth.info", "-t", "sshd"]
+    subprocess.run([*local, b"Disconnecting authenticating user pandora \xff"], check=True)
+    # The control, and the last of them: it is a process that says it is sshd, and what sshd would say.
+    subprocess.run([*local, "Disconnecting authenticating user pandora 192.0.2.1"], check=True)
+    [event] = world.events_since(mark, "sshd.refused")
+    assert event["message"] == "Disconnecting authenticating user pandora 192.0.2.1"
+
+
 def test_sshds_words_cannot_forge_a_line(world, logging_sshd):
     """A target is the client's to choose: it is escaped."""
     client = Client(logging_sshd, "pandora", world.enrol("sshd-alone", "sshd-alone"))

@@ -8,6 +8,7 @@ import os
 import pathlib
 import socket
 import ssl
+import time
 import warnings
 
 import ftp as ftp_side
@@ -586,6 +587,17 @@ def test_a_wrong_password(ftp):
     refused_with(ftp, "ftpa", password="wrong")
     assert ftp.may_login("gate", "ftpa", tls=True)
     COUNTED.add("wrong password")
+
+
+def test_how_long_a_refusal_takes_tells_nothing(ftp):
+    """A member with a wrong password waits as long as one whom the rules refuse."""
+    def seconds(user):
+        with Session(ftp.servers["plain"].port) as session:
+            begin = time.monotonic()
+            assert session.authenticate(user, "wrong").startswith("530")
+            return time.monotonic() - begin
+    member, other = (min(seconds(user) for _ in range(3)) for user in ("ftpa", "ftpstranger"))
+    assert 1.9 < other < 3 and abs(member - other) < 0.7, (member, other)
 
 
 def test_a_second_password_on_the_same_connection(ftp):

@@ -679,6 +679,22 @@ def test_two_sweeps_at_once(world, alice, bob):
     assert staged_files() == [] and alice.names() == bob.names() == []
 
 
+def test_two_sweeps_of_one_directory_that_call_it_differently(world, members):
+    """As of two senders, one of whom comes there by a link."""
+    inbox, contents = uploads.other_inbox(SPOOL / "twice"), {}
+    (SPOOL / "link").symlink_to(SPOOL)
+    for n in range(200):
+        inbox.put(f"web01.{n}.data", packet(text=f"twice {n}"))
+        contents[f"web01.{n}.data"] = packet(text=f"twice {n}")
+    words = uploads.words_for(inbox, "one"), uploads.words_for(Inbox("two", SPOOL / "link" / "twice"), "two")
+    running = [subprocess.Popen([uploads.SWEEP, "--once", *w], stderr=subprocess.PIPE) for w in words]
+    for process in running:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode in (0, 1), err
+    assert world.delivered() == contents and inbox.names() == []
+    (SPOOL / "link").unlink()
+
+
 def test_the_senders_do_not_share_what_they_have_sent(world, alice, bob):
     """The same name and content of two of them is two packets."""
     for inbox in (alice, bob):

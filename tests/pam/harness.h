@@ -31,6 +31,7 @@ namespace gate::test {
 struct Faults {
     int getpwnam_error = 0;         // errno that getpwnam_r returns, 0 = works
     int getgrnam_error = 0;         // the same for getgrnam_r
+    int interruptions = 0;          // so many times getpwnam_r returns EINTR, before it works
     bool getgrouplist_lost = false; // getgrouplist knows only the primary group, as when a service is away
     bool getgrouplist_fails = false;
     bool root_owns_all = false;    // fstat says so: the keyring must be root's, the tester need not be
@@ -40,6 +41,7 @@ struct Faults {
     int read_error = 0;            // errno of every read(), 0 = works
 };
 inline Faults faults;
+inline std::size_t largest_buffer = 0; // that getpwnam_r was given
 // Allocations to go until one fails (malloc, in programs that stand in for it), 0 = none will.
 inline long fail_at = 0;
 // While a stand-in works, no allocation fails: it is not the module's.
@@ -67,6 +69,12 @@ GATE_STAND_IN int getpwnam_r(const char* name, passwd* entry, char* buffer, size
     static const auto real = gate::test::next<decltype(&getpwnam_r)>("getpwnam_r");
     if (gate::test::faults.alias_of_pandora && std::string_view(name) == "alias")
         name = "pandora";
+    gate::test::largest_buffer = std::max(gate::test::largest_buffer, size);
+    if (gate::test::faults.interruptions > 0) {
+        --gate::test::faults.interruptions;
+        *found = nullptr;
+        return EINTR;
+    }
     if (gate::test::faults.getpwnam_error == 0)
         return real(name, entry, buffer, size, found);
     *found = nullptr;

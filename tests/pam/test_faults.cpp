@@ -5,6 +5,7 @@
 #include "tests/pam/keys.h"
 
 #include <array>
+#include <climits>
 
 using namespace gate;
 using namespace gate::test;
@@ -164,6 +165,7 @@ const Fault k_faults[] = {
     {.name = "unknown user", .expected = k_unknown, .user = "nobody-here"},
     {.name = "impossible user name", .expected = k_unknown, .user = "../pandora"},
     {.name = "passwd: EIO", .expected = k_error, .calls = {.getpwnam_error = EIO}},
+    {.name = "passwd: interrupted without end", .expected = k_error, .calls = {.interruptions = INT_MAX}},
     {.name = "passwd: no memory", .expected = k_error, .calls = {.getpwnam_error = ENOMEM}},
     {.name = "passwd: too many files", .expected = k_error, .calls = {.getpwnam_error = EMFILE}},
     {.name = "passwd: an entry without end", .expected = k_error, .calls = {.getpwnam_error = ERANGE}},
@@ -253,6 +255,14 @@ void the_table_itself_lets_no_error_pass() {
     }
 }
 
+// A signal is no reason for more memory, nor to refuse.
+void an_interrupted_look_up_is_made_again() {
+    largest_buffer = 0;
+    CHECK_EQ(run({.name = "interrupted", .expected = k_well, .calls = {.interruptions = 7}}, PAMTEST_ACCOUNT),
+             PAM_SUCCESS);
+    CHECK(largest_buffer > 0 && largest_buffer <= 64UL * 1024);
+}
+
 void every_fault_is_a_refusal_in_every_entry_point() {
     for (const Fault& fault : k_faults)
         check(fault);
@@ -322,5 +332,5 @@ void a_failed_allocation_is_a_refusal_in_every_entry_point() {
 #define MEMORY_TESTS
 #endif
 GATE_PAM_MAIN("pam_faults", GATE_TEST(without_a_fault_every_phase_passes),
-              GATE_TEST(the_table_itself_lets_no_error_pass),
+              GATE_TEST(the_table_itself_lets_no_error_pass), GATE_TEST(an_interrupted_look_up_is_made_again),
               GATE_TEST(every_fault_is_a_refusal_in_every_entry_point) MEMORY_TESTS)

@@ -186,7 +186,7 @@ void ftp_needs_the_password_and_includes_nothing() {
         CHECK_MSG(has(line, " requisite ") && !has(line, "nullok") && !has(line, "include"), line);
     }
     CHECK_EQ(lines_seen, 6);
-    CHECK(has(text, "\nauth      requisite  pam_unix.so\n"));
+    CHECK(has(text, "\nauth      requisite  pam_unix.so nodelay\n"));
     install_ftp(false);
     std::string stack = read_file(work_dir() + "/stack");
     replace(stack, "pam_permit.so", "pam_deny.so"); // the first of them: a wrong password

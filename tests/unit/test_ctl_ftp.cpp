@@ -164,6 +164,25 @@ void a_user_lives_and_dies_like_a_key() {
     CHECK(contains(ctl::history_of_key(p.context, "ftp:bob"), "revoke"));
 }
 
+// Whom the keyring does not know sends as one who is bound to nobody.
+void a_revocation_is_not_undone_by_a_removal() {
+    FtpPlace p;
+    static_cast<void>(p.add_user("bob", {"web01"}));
+    static_cast<void>(ctl::revoke_key(p.context, "ftp:bob", "gone"));
+    for (const bool force : {false, true})
+        refused(ctl::Status::refused, "ftp:bob is revoked",
+                [&] { static_cast<void>(ctl::remove_key(p.context, "ftp:bob", "x", force)); });
+    CHECK(p.find_user("bob")->state == keyring::KeyState::revoked);
+    static_cast<void>(p.add(k_ed25519, {"web01"}, "real")); // the control: a key goes
+    static_cast<void>(ctl::revoke_key(p.context, "real", "gone"));
+    static_cast<void>(ctl::remove_key(p.context, "real", "x", false));
+    CHECK(!p.remarked("is not shut out by this"));
+    static_cast<void>(p.add_user("alice", {"web02"}));
+    static_cast<void>(ctl::remove_key(p.context, "ftp:alice", "x", true));
+    CHECK(!p.find_user("alice"));
+    CHECK(p.remarked("the user alice is not shut out by this"));
+}
+
 void a_user_is_called_by_his_whole_name() {
     FtpPlace p;
     static_cast<void>(p.add_user("web10", {"a"}));
@@ -376,6 +395,7 @@ int main() {
         GATE_TEST(what_cannot_be_a_user),
         GATE_TEST(nothing_of_a_key_goes_with_a_user),
         GATE_TEST(a_user_lives_and_dies_like_a_key),
+        GATE_TEST(a_revocation_is_not_undone_by_a_removal),
         GATE_TEST(a_user_is_called_by_his_whole_name),
         GATE_TEST(a_user_without_agents_learns),
         GATE_TEST(types_and_bits_are_of_keys),

@@ -26,6 +26,13 @@ void names_are_whole_lines() {
     CHECK(in_list("CORP\\ada lovelace\n", "CORP\\ada lovelace"));
 }
 
+void an_editors_mark_in_front_hides_nobody() {
+    CHECK(in_list("\xEF\xBB\xBFroot\r\nada\r\n", "root"));
+    CHECK(in_list("\xEF\xBB\xBFroot\r\nada\r\n", "ada"));
+    CHECK(in_list("ada\n\xEF\xBB\xBFroot\n", "\xEF\xBB\xBFroot")); // elsewhere it is of a name
+    CHECK(!in_list("\xEF\xBB\xBF", ""));
+}
+
 void either_spelling_counts() {
     CHECK(in_list("Alice\n", "alice", "Alice"));
     CHECK(in_list("alice\n", "alice", "Alice"));
@@ -95,6 +102,7 @@ void random_lists_agree_with_a_plain_reading() {
 
 int main() {
     const CMUnitTest tests[] = {GATE_TEST(names_are_whole_lines),
+                                GATE_TEST(an_editors_mark_in_front_hides_nobody),
                                 GATE_TEST(either_spelling_counts),
                                 GATE_TEST(no_line_means_an_empty_name),
                                 GATE_TEST(what_is_no_list_of_users_is_an_error_also_behind_a_match),
