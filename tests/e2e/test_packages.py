@@ -18,7 +18,7 @@ TREE = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = ("libpam-pandora", "pandora-gate")
 ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
 BUILD_TIMEOUT = 1200            # a busy machine with one core
-SOURCES = ("lib", "pam_pandora", "authkeys_cmd", "forcecmd", "gatectl", "conf", "debian", "doc/man", "Makefile",
+SOURCES = ("lib", "pam_pandora", "authkeys_cmd", "forcecmd", "ftpsweep", "gatectl", "conf", "debian", "doc/man", "Makefile",
            "CHANGELOG.md", "README.md", "SECURITY.md")
 PAM_FILE = pathlib.Path("/etc/pam.d/gate-test")
 STATE = pathlib.Path("/var/lib/pandora-gate")
@@ -236,6 +236,7 @@ def test_the_only_new_accounts_are_the_helpers_and_that_of_uploads(seen):
 @pytest.mark.parametrize("path, package, mode", [
     ("/usr/libexec/pandora-gate/authkeys", "pandora-gate", "0o755"),
     ("/usr/libexec/pandora-gate/drop", "pandora-gate", "0o755"),
+    ("/usr/libexec/pandora-gate/sweep", "pandora-gate", "0o755"),
     ("/usr/sbin/pandora-gate", "pandora-gate", "0o755"),
     ("/etc/pandora-gate/gate.toml", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/sshd_config.d/00-pandora-gate.conf", "pandora-gate", "0o644"),
@@ -245,6 +246,9 @@ def test_the_only_new_accounts_are_the_helpers_and_that_of_uploads(seen):
     ("/usr/lib/sysusers.d/pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/lib/tmpfiles.d/pandora-gate.conf", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pandora-gate.8.gz", "pandora-gate", "0o644"),
+    ("/usr/share/man/man8/pandora-gate-sweep.8.gz", "pandora-gate", "0o644"),
+    ("/usr/share/pandora-gate/vsftpd/vsftpd.conf", "pandora-gate", "0o644"),
+    ("/usr/share/pandora-gate/systemd/pandora-gate-sweep.service", "pandora-gate", "0o644"),
     ("/usr/share/man/man5/gate.toml.5.gz", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pam_pandora.8.gz", "libpam-pandora", "0o644"),
     ("/var/lib/pandora-gate/home", "pandora-gate", "0o755"),
