@@ -6,6 +6,7 @@
 #include "lib/sandbox/filter.h"
 
 #include <algorithm>
+#include <array>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
@@ -161,6 +162,15 @@ Result<std::span<const std::byte>> copy(const Upload& upload, std::span<std::byt
     if (busy || size != upload.identity.size || identity_of(st) != upload.identity)
         return std::unexpected(k_changed);
     return std::span<const std::byte>(buffer.first(size));
+}
+
+bool ends_like_a_packet(const Upload& upload) {
+    std::array<std::byte, 512> tail{};
+    const std::uint64_t size = std::min<std::uint64_t>(tail.size(), upload.identity.size);
+    const ssize_t n = ::pread(upload.fd.get(), tail.data(), static_cast<std::size_t>(size),
+                              static_cast<off_t>(upload.identity.size - size));
+    return n == static_cast<ssize_t>(size) &&
+           ends_like_a_packet(std::span<const std::byte>(tail.data(), static_cast<std::size_t>(size)));
 }
 
 bool ends_like_a_packet(std::span<const std::byte> content) {

@@ -70,6 +70,8 @@ struct Upload {
 // changed just now. Errors: too_large, closed (it changed, or is being received), system.
 [[nodiscard]] Result<std::span<const std::byte>> copy(const Upload& upload, std::span<std::byte> buffer);
 
+// The same of a file, as far as its last bytes tell: false also where they are blanks, or cannot be read.
+[[nodiscard]] bool ends_like_a_packet(const Upload& upload);
 // Does the packet end as agents end theirs? With FTP's stream mode that is the only sign of a whole one.
 [[nodiscard]] bool ends_like_a_packet(std::span<const std::byte> content);
 

@@ -73,6 +73,8 @@ Result<void> Sweeper::look(Member& member, const std::string& name, bool held) {
         left_.waiting = true;
         return {};
     }
+    if (must_wait(member, *upload, held, facts))
+        return {};
     const auto content = copy(*upload, checker_.buffer());
     if (!busy || !content) {
         report_odd(member, facts, busy ? content.error() : busy.error());
@@ -80,6 +82,26 @@ Result<void> Sweeper::look(Member& member, const std::string& name, bool held) {
     }
     Item item{.name = name, .held = held, .upload = *upload, .content = *content, .facts = facts};
     return judge(member, item);
+}
+
+// What cannot be taken now is not read to find out: one sender's uploads that wait, pass after pass, would
+// keep the others waiting. In uploads, what has no end is not judged here: it may have to be held.
+bool Sweeper::must_wait(Member& member, const Upload& upload, bool held, const DropFacts& facts) {
+    const bool whole = ends_like_a_packet(upload);
+    const std::int64_t hold_ns = std::int64_t{member.policy.ftp_incomplete_hold} * 1'000'000'000;
+    if (held && !whole && age_of(upload) < hold_ns) {
+        left_.waiting = true;
+        return true;
+    }
+    if (!held && !whole)
+        return false;
+    const bool good = keyring::standing(member.key, std::time(nullptr)) == keyring::Standing::good;
+    const Reason why = good ? member.ledger.check(upload.identity.size, 0) : Reason::ftp_sender;
+    if (why == Reason::none)
+        return false;
+    left_.waiting = true;
+    member.trail.waiting(facts, why);
+    return true;
 }
 
 void Sweeper::report_odd(Member& member, const DropFacts& facts, const Error& error) {

@@ -37,6 +37,7 @@ class Sweeper {
         DropFacts facts{};
     };
     [[nodiscard]] Result<void> look(Member& member, const std::string& name, bool held);
+    [[nodiscard]] bool must_wait(Member& member, const Upload& upload, bool held, const DropFacts& facts);
     [[nodiscard]] Result<void> judge(Member& member, Item& item);
     [[nodiscard]] Result<void> wait_for_end(Member& member, const Item& item);
     [[nodiscard]] Result<void> take(Member& member, const Item& item, spool::Reason put_away);

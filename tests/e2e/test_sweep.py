@@ -679,6 +679,31 @@ def test_two_sweeps_at_once(world, alice, bob):
     assert staged_files() == [] and alice.names() == bob.names() == []
 
 
+def bytes_read():
+    """By this process and all that it has waited for."""
+    return int(next(l for l in open("/proc/self/io", encoding="ascii") if l.startswith("rchar")).split()[1])
+
+
+def test_what_waits_is_not_read_again_and_again(world, alice, bob):
+    """Who may not send now cannot keep the others waiting by how much he has uploaded."""
+    big = packet(text="x" * 1_500_000)
+    for n in range(20):
+        alice.put(f"web01.{n}.data", big)
+        path = alice.put(f"web02.{n}.data", big[:-1])
+        path.rename(alice.held / path.name)
+    world.gate("pause", "--reason", "a test")
+    try:
+        before = bytes_read()
+        swept(1)
+        waiting = bytes_read() - before
+    finally:
+        world.gate("resume")
+    assert waiting < 5_000_000 and len(alice.names()) == 20
+    before = bytes_read()
+    sweep()                                     # the control
+    assert bytes_read() - before > 20 * 1_500_000 and len(world.delivered()) == 20
+
+
 def test_two_sweeps_of_one_directory_that_call_it_differently(world, members):
     """As of two senders, one of whom comes there by a link."""
     inbox, contents = uploads.other_inbox(SPOOL / "twice"), {}
