@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+import uploads
 from world import DATA_IN, QUARANTINE, SPOOL, STAGING, TREE, policy, run
 
 TESTED = set()
@@ -365,7 +366,7 @@ def test_audit_repeat_window(world, gate, packet):
 @shows("ftp.enabled", "ftp.directory", "ftp.user")
 def test_ftp_upload_directories(world):
     """publish makes them, for members with an allowed shell: `badmember` has another one."""
-    uploads = SPOOL / "uploads"
+    where = SPOOL / "where"
 
     def owners(path):
         info = os.stat(path)
@@ -375,33 +376,53 @@ def test_ftp_upload_directories(world):
         return run("setpriv", "--reuid=_pandora-ftp", "--regid=_pandora-ftp", "--clear-groups", *argv, check=False).returncode
 
     try:
-        with policy(world, ftp={"enabled": False, "directory": str(uploads)}):
-            assert not uploads.exists()
-        with policy(world, ftp={"enabled": True, "directory": str(uploads)}):
+        with policy(world, ftp={"enabled": False, "directory": str(where)}):
+            assert not where.exists()
+        with policy(world, ftp={"enabled": True, "directory": str(where)}):
             assert world.gate("publish").stderr == ""
-            assert owners(uploads) == ("root", "pandora", 0o751)
-            made = {p.name for p in uploads.iterdir()}     # other tests may have left members
+            assert owners(where) == ("root", "pandora", 0o751)
+            made = {p.name for p in where.iterdir()}     # other tests may have left members
             assert "pandora" in made and "badmember" not in made
-            assert owners(uploads / "pandora") == ("pandora", "_pandora-ftp", 0o1730)
-            assert owners(uploads / "pandora/.held") == ("pandora", "pandora", 0o700)
-            assert as_guest("touch", uploads / "pandora/test.1.data") == 0
-            (uploads / "pandora/test.2.data").touch()
-            assert as_guest("ls", uploads / "pandora") != 0
-            assert as_guest("rm", "-f", uploads / "pandora/test.2.data") != 0
-            assert as_guest("touch", uploads / "pandora/.held/x") != 0
+            assert owners(where / "pandora") == ("pandora", "_pandora-ftp", 0o1730)
+            assert owners(where / "pandora/.held") == ("pandora", "pandora", 0o700)
+            assert as_guest("touch", where / "pandora/test.1.data") == 0
+            (where / "pandora/test.2.data").touch()
+            assert as_guest("ls", where / "pandora") != 0
+            assert as_guest("rm", "-f", where / "pandora/test.2.data") != 0
+            assert as_guest("touch", where / "pandora/.held/x") != 0
             run("usermod", "-s", "/usr/sbin/nologin", "badmember")
             try:
                 world.gate("publish")
-                assert {p.name for p in uploads.iterdir()} == {"badmember", *made}
+                assert {p.name for p in where.iterdir()} == {"badmember", *made}
             finally:
                 run("usermod", "-s", "/bin/bash", "badmember")
-        with policy(world, ftp={"enabled": True, "directory": str(uploads), "user": "daemon"}):
-            assert owners(uploads / "pandora") == ("pandora", "daemon", 0o1730)
+        with policy(world, ftp={"enabled": True, "directory": str(where), "user": "daemon"}):
+            assert owners(where / "pandora") == ("pandora", "daemon", 0o1730)
         with pytest.raises(RuntimeError, match="ftp.user no-such-user does not exist"):
-            with policy(world, ftp={"enabled": True, "directory": str(uploads), "user": "no-such-user"}):
+            with policy(world, ftp={"enabled": True, "directory": str(where), "user": "no-such-user"}):
                 pass
     finally:
-        run("rm", "-rf", uploads)
+        run("rm", "-rf", where)
+
+
+@shows("ftp.incomplete_hold")
+def test_incomplete_hold(world):
+    """Half a packet waits as long as it says, then it is put away."""
+    uploads.add_member("halfway")
+    try:
+        for hold, expected in (("1h", 0), ("1s", 1)):
+            with uploads.ftp_policy(world, ftp={"incomplete_hold": hold}):
+                inbox = uploads.Inbox("halfway")
+                inbox.put("test.1.data", uploads.packet("test")[:-5])
+                time.sleep(2.5)                         # it does not change any more
+                uploads.sweep()
+                time.sleep(1.5)
+                uploads.sweep()
+                assert len(uploads.quarantined()) == expected
+                assert len(inbox.held_names()) == 1 - expected
+                inbox.clear()
+    finally:
+        uploads.remove_members()
 
 
 def test_every_setting_of_the_shipped_file_is_tested():

@@ -176,7 +176,7 @@ def test_killed_at_every_system_call(place, depth):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "ENOMEM"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 def test_let_down_at_every_system_call(place, error):
     with Server() as server:
         made, met, statuses = meet_all(place, PASS, getattr(errno, error))
@@ -190,7 +190,7 @@ def test_let_down_at_every_system_call(place, error):
 @pytest.mark.timeout(600)
 def test_killed_again_while_it_recovers(place):
     """Ended right after something was taken; then the pass that finds the journal is ended as well."""
-    most = 140                  # calls of a pass until it has recovered, and more
+    step, most = 3, 48          # of some 140 calls of a pass until it has recovered, and more: each third
     calls = calls_of(place, PASS)
     made = prepare(calls)
     renames = [n for n, each in enumerate(made, 1) if Stopped(PASS, n, "kill", each.words).call == RENAMEAT2]
@@ -202,7 +202,7 @@ def test_killed_again_while_it_recovers(place):
         made = prepare(most)
         mark = place.mark()
         with Server() as server:
-            for m, each in enumerate(made, 1):
+            for m, each in zip(range(1, step * most, step), made):
                 first = Stopped(PASS, point + 1, "kill", each.words)
                 assert first.met
                 kills += Stopped(PASS, m, "kill", each.words).met
