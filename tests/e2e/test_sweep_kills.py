@@ -152,7 +152,8 @@ def calls_of(place, depth):
 
 def meet_all(place, depth, how):
     """A pass for each call; the numbers of the calls, and how the sweeps ended."""
-    made = prepare(calls_of(place, depth) + 5)
+    # Not every pass makes the same: the memory of the sender grows, a lock is waited for.
+    made = prepare(calls_of(place, depth) + 40)
     met, statuses = [], collections.Counter()
     for n, each in enumerate(made, 1):
         stopped = Stopped(depth, n, how, each.words)
