@@ -89,6 +89,10 @@ Result<Inbox> open_inbox(const std::string& directory, std::size_t most_names) {
     GATE_TRY(out.uploads, open_directory(AT_FDCWD, directory.c_str()));
     GATE_TRY(out.names, read_names(out.uploads.get(), most_names));
     auto held = open_directory(out.uploads.get(), k_held_name);
+    // Not there, or something else in its place: nothing is held. One that cannot be opened now may hold what
+    // a journal tells of.
+    if (!held && held.error().code != Errc::missing && held.error().code != Errc::not_regular)
+        return std::unexpected(held.error());
     if (!held)
         return out;
     out.held = std::move(*held);

@@ -5,6 +5,7 @@
 #include "ftpsweep/inbox.h"
 #include "ftpsweep/options.h"
 
+#include <fcntl.h>
 #include <functional>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,11 +18,19 @@ using namespace gate::sweep;
 
 namespace {
 
+bool g_held_fails = false;       // .held cannot be opened now
 std::function<void()> g_at_half; // done once, when half of what is asked for has been read
 
 } // namespace
 
 // In front of the C library's.
+extern "C" int openat(int dir, const char* name, int flags, ...) {
+    if (g_held_fails && std::string_view(name) == k_held_name) {
+        errno = EMFILE;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_openat, dir, name, flags, 0));
+}
 extern "C" ssize_t pread(int fd, void* data, size_t size, off_t at) {
     if (!g_at_half)
         return ::syscall(SYS_pread64, fd, data, size, at);
@@ -124,6 +133,11 @@ void an_inbox_is_read_in_order_and_never_through_a_link() {
     CHECK_ERR(open_inbox(box.dir / "link", 1), Errc::not_regular);
     CHECK_ERR(open_inbox(box.dir / "none", 1), Errc::missing);
     CHECK_ERR(open_inbox(box.path("a"), 1), Errc::not_regular);
+    // One that cannot be opened now is there all the same: what a journal says of it cannot be told.
+    g_held_fails = true;
+    const auto starved = open_inbox(box.dir / "in", 0);
+    g_held_fails = false;
+    CHECK_ERR(starved, Errc::system);
     // A link in place of .held: nothing is held.
     std::filesystem::remove_all(box.path(".held"));
     CHECK_EQ(::symlink("/tmp", box.path(".held").c_str()), 0);
