@@ -49,9 +49,9 @@ std::optional<Verdict> wrong_peer(const Options& options, const Login& login) {
                        "log in over the network, or take rhost= off the PAM line"};
     const auto peer = parse_peer(login.rhost);
     if (!peer)
-        return Verdict{
-            Outcome::denied, "rhost", "the service gives no address but a name, " + std::string(login.rhost),
-            "let it give addresses: UseDNS no in sshd_config, reverse_lookup_enable=NO in vsftpd.conf"};
+        return Verdict{Outcome::denied, "rhost",
+                       "the service gives no address but a name, " + std::string(login.rhost),
+                       "let it give addresses: UseDNS no in sshd_config"};
     if (inside(*peer, options.networks))
         return std::nullopt;
     return Verdict{Outcome::denied, "rhost",
