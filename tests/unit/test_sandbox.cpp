@@ -1,6 +1,6 @@
 // lib/sandbox: each call that is let through beside its nearest neighbours that are not. Every case is a
 // child of its own, because what is given up is so for good.
-#include "tests/unit/support.h"
+#include "tests/unit/support_child.h"
 
 #include "forcecmd/confine.h"
 #include "lib/base/fs.h"
@@ -22,28 +22,11 @@ using namespace gate;
 using sandbox::Access;
 using sandbox::DirectoryRight;
 using sandbox::Signals;
+using test::error_of;
+using test::in_child;
+using test::k_killed;
 
 namespace {
-
-constexpr int k_killed = -1;
-
-// What the work gives, in a child; k_killed: the filter ended it.
-int in_child(const std::function<int()>& work) {
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(work());
-    int status = 0;
-    CHECK_EQ(::waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status)) {
-        CHECK_EQ(WTERMSIG(status), SIGSYS);
-        return k_killed;
-    }
-    return WEXITSTATUS(status);
-}
-
-int error_of(long value) {
-    return value < 0 ? errno : 0;
-}
 
 class Spool {
   public:

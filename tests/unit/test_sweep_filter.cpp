@@ -1,6 +1,6 @@
 // The sandbox of the sweep: each call that taking an upload needs, beside its nearest neighbours, which end
 // the process; and Landlock alone, where the filter cannot look.
-#include "tests/unit/support.h"
+#include "tests/unit/support_child.h"
 
 #include "ftpsweep/confine.h"
 #include "lib/base/fs.h"
@@ -16,30 +16,14 @@
 #include <sys/wait.h>
 
 using namespace gate;
+using test::error_of;
+using test::in_child;
+using test::k_killed;
 
 namespace {
 
-constexpr int k_killed = -1;
 constexpr int k_make = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC;
 constexpr unsigned k_noreplace = 1;
-
-// What the work gives, in a child; k_killed: the filter ended it.
-int in_child(const std::function<int()>& work) {
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(work());
-    int status = 0;
-    CHECK_EQ(::waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status)) {
-        CHECK_EQ(WTERMSIG(status), SIGSYS);
-        return k_killed;
-    }
-    return WEXITSTATUS(status);
-}
-
-int error_of(long value) {
-    return value < 0 ? errno : 0;
-}
 
 struct Place {
     Place() {
