@@ -9,6 +9,7 @@
 #include "lib/keyring/ftp_sender.h"
 
 #include <cstring>
+#include <regex>
 
 using namespace gate;
 using namespace gate::test;
@@ -41,7 +42,9 @@ void what_waits_is_listed_within_80_columns() {
     QuarantinePlace p;
     p.put(k_first, {.key = std::string(64, 'k'), .reason = "content.complex"}, std::string(65'000'000, 'x'));
     p.put(k_second, {.key = "web01-711e0d", .reason = "agent.mismatch"}, "<agent_data/>");
-    const std::string out = ctl::list_quarantine(p.context, false);
+    // However long the second packet took to write.
+    const std::string out =
+        std::regex_replace(ctl::list_quarantine(p.context, false), std::regex("  [0-9]s "), "  0s ");
     CHECK_EQ(p.context.exit_status, 3);
     CHECK_EQ(out, std::string("ID                                 AGE    SIZE   REASON           KEY\n") +
                       k_first + "  0s     65M    content.complex  kkkkkkkkkkkkk...\n" + k_second +
