@@ -1,7 +1,7 @@
 # pandora-gate: one Makefile. `make help` lists the targets.
 #
 # Layout rule: lib/* are static libraries, dependencies point one way
-# (base <- keyring <- audit <- spool); each program links lib/ and itself.
+# (base <- keyring <- audit <- enrol, spool); each program links lib/ and itself.
 
 CXX      ?= g++
 CXXFLAGS ?= -O2 -g
@@ -79,7 +79,7 @@ endif
 say = @printf '  %-5s %s\n' $(1) $(2)
 
 # --- sources -----------------------------------------------------------------------------------------
-LIBS := base keyring audit spool sandbox
+LIBS := base keyring audit enrol spool sandbox
 lib_src  = $(wildcard lib/$(1)/*.cpp)
 objs     = $(patsubst %.cpp,$(O)/obj/%.o,$(1))
 archives = $(patsubst %,$(O)/lib%.a,$(1))
@@ -135,7 +135,7 @@ $(O)/authkeys: $(call objs,$(AUTHKEYS_SRC)) $(call archives,audit keyring base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH)
 
-$(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,spool audit keyring sandbox base)
+$(O)/drop: $(call objs,$(DROP_SRC)) $(call archives,enrol spool audit keyring sandbox base)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 
@@ -143,11 +143,11 @@ $(O)/sweep: $(call objs,$(SWEEP_SRC)) $(call archives,spool audit keyring sandbo
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $^ $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
 
-$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,spool audit keyring base)
+$(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,enrol spool audit keyring base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto $(L_XXHASH) -lexpat
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto -lpam $(L_XXHASH) -lexpat
 
-$(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,audit keyring base) pam_pandora/exports.map
+$(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,enrol audit keyring base) pam_pandora/exports.map
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -shared $(RUNTIME) -Wl,--exclude-libs,ALL -Wl,--version-script=pam_pandora/exports.map \
 	    -Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(L_XXHASH) -lpam -lcrypto
@@ -164,7 +164,7 @@ $(O)/obj/hostile/%.o: %.cpp Makefile
 	$(Q)$(ALLCXX) -DGATE_HOSTILE -include tests/hostile/hostile.h -MMD -MP -c -o $@ $<
 $(O)/hostile/drop: $(HOSTILE_OBJS)
 $(O)/hostile/drop-open: $(filter-out $(O)/obj/forcecmd/confine.o,$(HOSTILE_OBJS)) $(O)/obj/tests/hostile/open/confine.o
-$(O)/hostile/drop $(O)/hostile/drop-open: $(call archives,spool audit keyring sandbox base)
+$(O)/hostile/drop $(O)/hostile/drop-open: $(call archives,enrol spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -pie $(RUNTIME) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(L_XXHASH) $(L_CAP) $(L_SECCOMP) $(L_CRYPTO) $(L_EXPAT)
@@ -183,11 +183,11 @@ $(O)/libundertest.a: $(TEST_OBJS)
 $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 	@rm -f $@
 	$(Q)$(AR) rcsD $@ $^
-$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,spool audit keyring sandbox base)
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,enrol spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto -lexpat
-$(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,audit keyring base)
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto -lpam -lexpat
+$(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,enrol audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(ALLLD) -rdynamic -o $@ $(filter %.o %.a,$^) -lcmocka -lpamtest -lpam -lxxhash -lcrypto -ldl

@@ -22,13 +22,14 @@ struct Rule {
         {"lib/base", {}},
         {"lib/keyring", {"lib/base"}},
         {"lib/audit", {"lib/base", "lib/keyring"}},
+        {"lib/enrol", {"lib/base", "lib/keyring", "lib/audit"}},
         {"lib/spool", {"lib/base", "lib/keyring", "lib/audit"}},
         {"lib/sandbox", {"lib/base"}},
         {"authkeys_cmd", {"lib/base", "lib/keyring", "lib/audit"}},
-        {"pam_pandora", {"lib/base", "lib/keyring", "lib/audit"}},
-        {"forcecmd", {"lib/base", "lib/keyring", "lib/audit", "lib/spool", "lib/sandbox"}},
+        {"pam_pandora", {"lib/base", "lib/keyring", "lib/audit", "lib/enrol"}},
+        {"forcecmd", {"lib/base", "lib/keyring", "lib/audit", "lib/enrol", "lib/spool", "lib/sandbox"}},
         {"ftpsweep", {"lib/base", "lib/keyring", "lib/audit", "lib/spool", "lib/sandbox"}},
-        {"gatectl", {"lib/base", "lib/keyring", "lib/audit", "lib/spool", "lib/sandbox"}},
+        {"gatectl", {"lib/base", "lib/keyring", "lib/audit", "lib/enrol", "lib/spool", "lib/sandbox"}},
     };
     return all;
 }
