@@ -170,11 +170,18 @@ SHARDS = max(1, min(2, os.cpu_count() or 1))    # each is a copy of the machine 
 
 def shards(files, count):
     """The files in `count` parts that take about the same time."""
+    def together(file):
+        return "packages" if file.name.startswith("test_packages") else file.name      # they are built once a part
+
+    groups = {}
+    for file in files:
+        groups.setdefault(together(file), []).append(file)
+    weighed = [(sum(LONG.get(file.name, 10) for file in group), group) for group in groups.values()]
     parts = [[0, []] for _ in range(count)]
-    for file in sorted(files, key=lambda f: -LONG.get(f.name, 10)):
+    for seconds, group in sorted(weighed, key=lambda w: -w[0]):
         part = min(parts, key=lambda p: p[0])
-        part[0] += LONG.get(file.name, 10)
-        part[1].append(file)
+        part[0] += seconds
+        part[1] += group
     return [sorted(names) for _seconds, names in parts if names]
 
 

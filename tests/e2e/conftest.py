@@ -88,6 +88,16 @@ def world(world_of_session):
     world_of_session.clear()
 
 
+@pytest.fixture(scope="session")
+def debs(tmp_path_factory):
+    """A directory with the packages of this tree. Building them takes minutes: what needs them is in files that
+    tests/run.py keeps together."""
+    from debs import put_into
+    directory = tmp_path_factory.mktemp("debs")
+    put_into(directory)
+    return directory
+
+
 @pytest.fixture(scope="module")
 def ftp_of_module(world_of_session):
     from ftp import Ftp

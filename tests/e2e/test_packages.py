@@ -15,11 +15,13 @@ import subprocess
 import sys
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-PACKAGES = ("libpam-pandora", "pandora-gate")
+sys.path.insert(0, str(TREE / "tests/harness"))
+
+import debs as debs_of_tree  # noqa: E402  (the standard library only, too)
+import fingerprint  # noqa: E402
+from debs import PACKAGES  # noqa: E402
+
 ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
-BUILD_TIMEOUT = 1200            # a busy machine with one core
-SOURCES = ("lib", "pam_pandora", "authkeys_cmd", "forcecmd", "ftpsweep", "gatectl", "conf", "debian", "doc/man", "Makefile",
-           "CHANGELOG.md", "README.md", "SECURITY.md")
 PAM_FILE = pathlib.Path("/etc/pam.d/gate-test")
 STATE = pathlib.Path("/var/lib/pandora-gate")
 TOLD = pathlib.Path("/run/pandora-gate/authkeys")
@@ -55,8 +57,6 @@ def remove_what_other_tests_installed():
 
 
 def snapshot():
-    sys.path.insert(0, str(TREE / "tests/harness"))
-    import fingerprint
     found = fingerprint.take()
     # A directory in which a file is made or removed has another time; a stack of overlays gives it other ones anyway.
     return {name: re.sub(r" mtime=\d+", "", text) if text.startswith("mode=4") else text for name, text in found.items()}
@@ -159,27 +159,7 @@ if __name__ == "__main__":
 
 import pytest  # noqa: E402  (the part above needs the standard library only)
 
-pytestmark = pytest.mark.timeout(BUILD_TIMEOUT)
-
-
-def newest_source():
-    return max(p.stat().st_mtime for name in SOURCES if (TREE / name).exists()
-               for p in [TREE / name, *(TREE / name).rglob("*")] if p.is_file())
-
-
-@pytest.fixture(scope="module")
-def debs(tmp_path_factory):
-    """The packages of this tree: those of `make deb`, if no source is newer, else built now."""
-    directory = tmp_path_factory.mktemp("debs")
-    made = list(pathlib.Path(os.environ.get("BUILD", TREE / "build"), "deb").glob("*.deb"))
-    if len([p for p in made if "dbgsym" not in p.name]) != len(PACKAGES) or min(p.stat().st_mtime for p in made) < newest_source():
-        options = f"nocheck noautodbgsym parallel={len(os.sched_getaffinity(0))}"
-        subprocess.run(["sh", TREE / "debian/build-deb.sh", directory], check=True, cwd=TREE, stdin=subprocess.DEVNULL,
-                       env={**os.environ, "DEB_BUILD_OPTIONS": options})
-        return directory
-    for path in made:
-        shutil.copy(path, directory)
-    return directory
+pytestmark = pytest.mark.timeout(debs_of_tree.BUILD_TIMEOUT)
 
 
 @pytest.fixture(scope="module")
