@@ -221,6 +221,32 @@ Result<void> filter_front(int channel) {
     return filter.load();
 }
 
+Result<void> filter_enrol(int service, int log) {
+    Filter filter;
+    allow_always(filter);
+    filter.allow({SCMP_SYS(read)}, {is(0, STDIN_FILENO)});
+    for (const int client : {STDOUT_FILENO, STDERR_FILENO}) {
+        filter.allow({SCMP_SYS(write)}, {is(0, client)});
+        filter.allow({SCMP_SYS(getsockopt)}, {is(0, client), is(1, SOL_SOCKET), is(2, SO_TYPE)});
+        for (const int command : {F_GETFL, F_SETFL})
+            filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(0, client), is(1, command)});
+    }
+    // Without an address: to whom it is connected to.
+    for (const int to : {STDOUT_FILENO, STDERR_FILENO, service, log}) {
+        if (to < 0)
+            continue;
+        filter.allow({SCMP_SYS(sendto)}, {is(0, to), is_at(4, nullptr)});
+        filter.allow({SCMP_SYS(send)}, {is(0, to)});
+    }
+    if (service >= 0) {
+        filter.allow({SCMP_SYS(recvfrom)}, {is(0, service), is_at(4, nullptr)});
+        filter.allow({SCMP_SYS(recv)}, {is(0, service)});
+    }
+    filter.allow({SCMP_SYS(rt_sigaction)}, {is(0, SIGALRM)});
+    filter.allow({SCMP_SYS(setitimer)});
+    return filter.load();
+}
+
 Result<void> filter_publisher(const PublisherCalls& calls) {
     Filter filter;
     allow_always(filter);

@@ -21,6 +21,10 @@ namespace gate::sandbox {
 // What parses: reads descriptor 0, writes 1 and 2, speaks on the channel, stages in memory.
 [[nodiscard]] Result<void> filter_front(int channel);
 
+// What takes one public key: reads descriptor 0, writes 1 and 2, asks the enrolment service and tells the
+// log. Both are connected, and nobody else can be spoken to; -1: there is none.
+[[nodiscard]] Result<void> filter_enrol(int service, int log);
+
 struct PublisherCalls {
     int channel = -1;             // recvmsg, sendmsg
     int log = -1;                 // sendto: to any address, as that is a pointer
