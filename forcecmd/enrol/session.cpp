@@ -35,7 +35,7 @@ class Session {
                    trail_) {}
 
     [[nodiscard]] bool confine() {
-        const auto confined = confine_enrolment(service_.fd(), trail_.log());
+        const auto confined = confine_enrolment(service(), log());
         if (confined)
             return true;
         trail_.sandbox_unusable(confined.error());
@@ -75,6 +75,9 @@ class Session {
         return 1;
     }
 
+    [[nodiscard]] int service() const { return service_.fd(); }
+    [[nodiscard]] int log() const { return trail_.log(); }
+
   private:
     Trail trail_;
     Service service_;
@@ -102,6 +105,10 @@ int serve(const EnrolLogin& login) {
 }
 
 bool is_rotation(const Login& login) {
+#ifdef GATE_HOSTILE
+    if (hostile::is_enrolment(login))
+        return true;
+#endif
     return login.command == k_rotate;
 }
 
@@ -111,6 +118,10 @@ int rotate(const Login& login) {
         Wish::rotate);
     if (!session.confine())
         return k_exit_internal;
+#ifdef GATE_HOSTILE
+    if (hostile::is_enrolment(login))
+        return hostile::serve_enrolment(login, session.service(), session.log());
+#endif
     return session.run<StdinKey>(STDERR_FILENO, login.policy, k_rotate, k_rotate);
 }
 

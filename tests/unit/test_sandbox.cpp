@@ -11,11 +11,13 @@
 #include <array>
 #include <csignal>
 #include <functional>
+#include <poll.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 using namespace gate;
@@ -115,6 +117,71 @@ void the_front_can_stage() {
                  return ok ? 0 : 1;
              }),
              0);
+}
+
+struct Pair {
+    Fd near;
+    Fd far;
+    explicit Pair(int type) {
+        std::array<int, 2> ends{-1, -1};
+        CHECK_EQ(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()), 0);
+        near = Fd{ends[0]};
+        far = Fd{ends[1]};
+    }
+};
+
+// A key is handed over to whom the socket is connected to, and to nobody else.
+void what_takes_a_key_speaks_to_two_only() {
+    const Pair service(SOCK_SEQPACKET);
+    const Pair log(SOCK_DGRAM);
+    const Pair other(SOCK_SEQPACKET);
+    const test::TempDir dir;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = dir / "another";
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const Fd another{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const auto* to = reinterpret_cast<const sockaddr*>(&address);
+    CHECK_EQ(::bind(another.get(), to, sizeof address), 0);
+    const auto run = [&](const std::function<long()>& call) {
+        return in_child([&] {
+            return sandbox::filter_enrol(service.near.get(), log.near.get()) ? error_of(call()) : 99;
+        });
+    };
+    char byte = 'x';
+    CHECK_EQ(::send(service.far.get(), "y", 1, 0), 1);
+    CHECK_EQ(run([&] { return ::send(service.near.get(), &byte, 1, MSG_NOSIGNAL); }), 0);
+    CHECK_EQ(run([&] { return ::recv(service.near.get(), &byte, 1, MSG_DONTWAIT); }), 0);
+    CHECK_EQ(run([&] { return ::send(log.near.get(), &byte, 1, MSG_DONTWAIT); }), 0);
+    CHECK_EQ(run([] { return ::poll(nullptr, 0, 1); }), 0);
+    CHECK_EQ(::sendto(another.get(), "x", 1, MSG_DONTWAIT, to, sizeof address), 1); // the address is one
+    msghdr message{};
+    const std::function<long()> table[] = {
+        [&] { return ::sendto(log.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof address); },
+        [&] { return ::sendto(service.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof address); },
+        [&] { return ::sendmsg(log.near.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::sendmsg(service.near.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::recvmsg(service.near.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::recv(log.near.get(), &byte, 1, MSG_DONTWAIT); },
+        [&] { return ::send(other.near.get(), &byte, 1, MSG_DONTWAIT); },
+        [&] { return ::connect(log.near.get(), to, sizeof address); },
+        [&] { return ::write(service.near.get(), &byte, 1); },
+        [&] { return ::read(service.near.get(), &byte, 1); },
+        [] { return ::socket(AF_UNIX, SOCK_SEQPACKET, 0); },
+        [] { return ::open("/etc/passwd", O_RDONLY); },
+        [] { return ::memfd_create("x", MFD_CLOEXEC); },
+        [] { return ::fork(); },
+        [] { return ::dup(0); },
+        [] { return ::kill(::getppid(), 0); },
+    };
+    for (std::size_t i = 0; i < std::size(table); ++i)
+        CHECK_MSG(run(table[i]) == k_killed, std::to_string(i));
+    // Without a service there is nobody to ask: no descriptor stands for -1.
+    CHECK_EQ(in_child([&] {
+                 return sandbox::filter_enrol(-1, -1) ? error_of(::send(service.near.get(), &byte, 1, 0))
+                                                      : 99;
+             }),
+             k_killed);
 }
 
 void memory_is_neither_code_nor_where_one_wants_it() {
@@ -372,6 +439,7 @@ int main() {
 #ifndef __SANITIZE_ADDRESS__
         GATE_TEST(the_front_has_no_file_system_and_no_network),
         GATE_TEST(the_front_can_stage),
+        GATE_TEST(what_takes_a_key_speaks_to_two_only),
         GATE_TEST(memory_is_neither_code_nor_where_one_wants_it),
         GATE_TEST(the_publisher_opens_unnamed_files_in_staging_only),
         GATE_TEST(the_publisher_names_nothing_but_what_it_has_open),
