@@ -113,7 +113,8 @@ LINK_BY_NAME = {"link_delivered_as_unnamed": (VICTIM.name, "files")}
 
 PROBES = [(process, probe, *what) for process, probes in
           (("front", ANYWHERE), ("publisher", {**ANYWHERE, **IN_PUBLISHER, **LINK_BY_NAME}),
-           ("enrol", {**ANYWHERE, **IN_ENROLMENT}))
+           # Its parent is sshd, which the account cannot look into, sandbox or not.
+           ("enrol", {**{p: w for p, w in ANYWHERE.items() if p not in ("trace", "read_memory")}, **IN_ENROLMENT}))
           for probe, what in probes.items()]
 ids = [f"{process}-{probe}" for process, probe, *_ in PROBES]
 
