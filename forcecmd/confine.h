@@ -4,6 +4,7 @@
 
 #include "lib/base/result.h"
 #include "lib/keyring/policy.h"
+#include "lib/sandbox/filter.h"
 #include "lib/sandbox/landlock.h"
 
 #include <sys/types.h>
@@ -41,9 +42,8 @@ struct Protection {
 // names in data_in and quarantine.
 [[nodiscard]] Result<Protection> confine_publisher(const PublisherParts& parts,
                                                    const keyring::Policy& policy);
-// As the front, but for two sockets in place of the channel, -1 if there is none: to the enrolment service,
-// and to the logger, both connected.
-[[nodiscard]] Result<void> confine_enrolment(int service, int log);
+// As the front, but for two sockets in place of the channel.
+[[nodiscard]] Result<void> confine_enrolment(const sandbox::EnrolCalls& sockets);
 // What Landlock grants to the publisher. Apart, because the filter would hide a mistake in it.
 [[nodiscard]] std::vector<sandbox::DirectoryRight> publisher_rights(const PublisherParts& parts, int abi);
 

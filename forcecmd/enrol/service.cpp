@@ -3,8 +3,8 @@
 #include "lib/base/clock.h"
 
 #include <array>
-#include <cstring>
 #include <poll.h>
+#include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -16,34 +16,44 @@ using spool::Reason;
 
 namespace {
 
-// A service that lives takes the next one up in a moment.
-constexpr timeval k_patience{.tv_sec = 5, .tv_usec = 0};
-// It publishes a keyring before it answers, which takes seconds for a million keys.
-constexpr std::int64_t k_answer_ms = 40'000;
+// How long a service that is busy may let wait: it publishes a keyring for each key, one after the other.
+constexpr timeval k_patience{.tv_sec = 20, .tv_usec = 0};
+// And for its answer: publishing takes seconds for a million keys.
+constexpr std::int64_t k_answer_ms = 30'000;
 // The head of a message, and its text.
 constexpr std::size_t k_max_answer = 16 + gate::enrol::k_max_text;
 
+[[nodiscard]] constexpr sockaddr_un address_of(std::string_view path) {
+    sockaddr_un out{};
+    out.sun_family = AF_UNIX;
+    for (std::size_t i = 0; i < path.size(); ++i)
+        out.sun_path[i] = path[i];
+    return out;
+}
+
 } // namespace
 
-Result<Fd> connect_service(const char* path, uid_t owner) {
-    sockaddr_un to{};
-    to.sun_family = AF_UNIX;
-    if (std::strlen(path) >= sizeof to.sun_path)
-        return fail(Errc::bad_input, "the path of the socket is too long");
-    std::strcpy(to.sun_path, path); // NOLINT: the length was looked at
+constinit const sockaddr_un k_service = address_of(gate::enrol::k_socket);
+
+Result<Fd> make_socket() {
     Fd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
     if (!socket.valid() ||
         ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &k_patience, sizeof k_patience) != 0)
         return fail_errno("cannot make a socket");
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
-        return fail(Errc::missing, "nobody listens", errno);
+    return socket;
+}
+
+Result<void> Service::connect() const {
+    while (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_) != 0)
+        if (errno != EINTR) // a tick, while the service is busy
+            return fail(Errc::missing, "nobody listens", errno);
     ucred listener{};
     socklen_t size = sizeof listener;
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
+    if (::getsockopt(socket_.get(), SOL_SOCKET, SO_PEERCRED, &listener, &size) != 0)
         return fail_errno("cannot see who listens");
-    if (listener.uid != owner)
+    if (listener.uid != owner_)
         return fail(Errc::wrong_owner, "somebody else listens");
-    return socket;
+    return {};
 }
 
 Reply Service::hand_over(std::string_view line) {
@@ -58,6 +68,7 @@ void Service::refused(Reason why, std::string_view request) {
 }
 
 Result<Reply> Service::ask(std::string_view line) {
+    GATE_CHECK(connect());
     const std::string question = encode(gate::enrol::Request{wish_, std::string(line)});
     if (::send(socket_.get(), question.data(), question.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return fail_errno("cannot ask the service");

@@ -18,6 +18,7 @@ using gate::enrol::Wish;
 using spool::Reason;
 
 constexpr std::string_view k_rotate = "rotate";
+constexpr uid_t k_root = 0; // the service's
 // Somebody pastes a key by hand; a program needs a second.
 constexpr std::uint32_t k_session_timeout = 60;
 
@@ -30,12 +31,15 @@ void print(int fd, std::string_view text) {
 class Session {
   public:
     Session(Who who, Wish wish)
-        : trail_(std::move(who)),
-          service_(gate::drop::enrol::connect_service(gate::enrol::k_socket, 0).value_or(Fd{}), wish,
-                   trail_) {}
+        : trail_(std::move(who)), service_(make_socket().value_or(Fd{}), k_service, k_root, wish, trail_) {}
 
     [[nodiscard]] bool confine() {
-        const auto confined = confine_enrolment(service(), log());
+        const Result<void> confined = service() < 0
+                                          ? std::unexpected(Error{Errc::system, 0, "cannot make a socket"})
+                                          : confine_enrolment({.service = service(),
+                                                               .address = &k_service,
+                                                               .address_size = sizeof k_service,
+                                                               .log = log()});
         if (confined)
             return true;
         trail_.sandbox_unusable(confined.error());
@@ -55,9 +59,7 @@ class Session {
     }
 
     template<class Machine, class... Args>
-    [[nodiscard]] int run(int out, const keyring::Policy& policy, std::string_view request, Args&&... args) {
-        if (service_.fd() < 0)
-            return refuse(Reason::enrol_away, request);
+    [[nodiscard]] int run(int out, const keyring::Policy& policy, Args&&... args) {
         Machine machine(service_, std::forward<Args>(args)...);
         return pump(machine, Ends{.out = out},
                     Timeouts{std::min(policy.drop_idle_timeout, k_session_timeout), k_session_timeout});
@@ -95,9 +97,9 @@ int serve(const EnrolLogin& login) {
     case Asked::Kind::greeting:
         return session.greet(login.policy);
     case Asked::Kind::install:
-        return session.run<StdinKey>(STDERR_FILENO, login.policy, command, command);
+        return session.run<StdinKey>(STDERR_FILENO, login.policy, command);
     case Asked::Kind::sftp:
-        return session.run<SftpKey>(STDOUT_FILENO, login.policy, command);
+        return session.run<SftpKey>(STDOUT_FILENO, login.policy);
     case Asked::Kind::refused:
         break;
     }
@@ -122,7 +124,7 @@ int rotate(const Login& login) {
     if (hostile::is_enrolment(login))
         return hostile::serve_enrolment(login, session.service(), session.log());
 #endif
-    return session.run<StdinKey>(STDERR_FILENO, login.policy, k_rotate, k_rotate);
+    return session.run<StdinKey>(STDERR_FILENO, login.policy, k_rotate);
 }
 
 } // namespace gate::drop::enrol

@@ -21,9 +21,15 @@ namespace gate::sandbox {
 // What parses: reads descriptor 0, writes 1 and 2, speaks on the channel, stages in memory.
 [[nodiscard]] Result<void> filter_front(int channel);
 
+struct EnrolCalls {
+    int service = -1;              // not connected yet
+    const void* address = nullptr; // a constant: the one that it may be connected to, and
+    int address_size = 0;          // of it: bytes
+    int log = -1;                  // connected; -1: there is none
+};
 // What takes one public key: reads descriptor 0, writes 1 and 2, asks the enrolment service and tells the
-// log. Both are connected, and nobody else can be spoken to; -1: there is none.
-[[nodiscard]] Result<void> filter_enrol(int service, int log);
+// log.
+[[nodiscard]] Result<void> filter_enrol(const EnrolCalls& calls);
 
 struct PublisherCalls {
     int channel = -1;             // recvmsg, sendmsg

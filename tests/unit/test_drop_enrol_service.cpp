@@ -12,7 +12,7 @@
 
 using namespace gate;
 using namespace gate::test;
-using drop::enrol::connect_service;
+using drop::enrol::make_socket;
 using drop::enrol::Service;
 using drop::enrol::Trail;
 using enrol::Answer;
@@ -25,13 +25,13 @@ constexpr std::string_view k_line = "ssh-ed25519 AAAA root@web01";
 class Listener {
   public:
     explicit Listener(int type = SOCK_SEQPACKET) : socket_(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)) {
-        sockaddr_un at{};
-        at.sun_family = AF_UNIX;
-        path().copy(at.sun_path, sizeof at.sun_path - 1);
-        CHECK_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at), 0);
+        address.sun_family = AF_UNIX;
+        const std::string path = dir_ / "enrol.sock";
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        CHECK_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
         CHECK_EQ(::listen(socket_.get(), 1), 0);
     }
-    [[nodiscard]] std::string path() const { return dir_ / "enrol.sock"; }
+    sockaddr_un address{};
     [[nodiscard]] Fd accept() const { return Fd{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)}; }
     void close() { socket_.reset(); }
 
@@ -40,25 +40,32 @@ class Listener {
     Fd socket_;
 };
 
+enrol::Reply ask(const sockaddr_un& address, uid_t owner, Wish wish = Wish::enrol) {
+    Trail trail({"session", {}, {}, {}});
+    auto socket = make_socket();
+    CHECK_OK(socket);
+    Service service(std::move(*socket), address, owner, wish, trail);
+    return service.hand_over(k_line);
+}
+
 // What is handed over while `serve` has the other end.
 enrol::Reply hand_over(const std::function<void(int)>& serve, Wish wish = Wish::enrol) {
     Listener listener;
-    auto socket = connect_service(listener.path().c_str(), ::geteuid());
-    CHECK_OK(socket);
-    Fd client = listener.accept();
     const pid_t child = ::fork();
     if (child == 0) {
-        serve(client.get());
+        serve(listener.accept().get());
         ::_exit(0);
     }
-    client.reset();
-    Trail trail({"session", {}, {}, {}});
-    Service service(std::move(*socket), wish, trail);
-    enrol::Reply reply = service.hand_over(k_line);
+    listener.close();
+    const enrol::Reply reply = ask(listener.address, ::geteuid(), wish);
     int status = 0;
     ::waitpid(child, &status, 0);
     CHECK_EQ(status, 0);
     return reply;
+}
+
+bool is_away(const enrol::Reply& reply) {
+    return reply.answer == Answer::refused && reply.text == spool::sentence(spool::Reason::enrol_away);
 }
 
 void say(int fd, std::string_view bytes) {
@@ -112,18 +119,26 @@ void whatever_is_no_answer_is_a_refusal() {
 
 void nobody_listens() {
     Listener listener;
-    CHECK_ERR(connect_service((listener.path() + "x").c_str(), ::geteuid()), Errc::missing);
-    const std::string path = listener.path();
+    sockaddr_un missing = listener.address;
+    missing.sun_path[0] = 'x';
+    CHECK(is_away(ask(missing, ::geteuid())));
     listener.close();
-    CHECK_ERR(connect_service(path.c_str(), ::geteuid()), Errc::missing);
-    CHECK_ERR(connect_service(std::string(200, 'x').c_str(), ::geteuid()), Errc::bad_input);
+    CHECK(is_away(ask(listener.address, ::geteuid())));
     const Listener stream(SOCK_STREAM);
-    CHECK_ERR(connect_service(stream.path().c_str(), ::geteuid()), Errc::missing);
+    CHECK(is_away(ask(stream.address, ::geteuid())));
 }
 
+// Nothing is said to him.
 void somebody_else_listens() {
     const Listener listener;
-    CHECK_ERR(connect_service(listener.path().c_str(), ::geteuid() + 1), Errc::wrong_owner);
+    CHECK(is_away(ask(listener.address, ::geteuid() + 1)));
+    char byte = 0;
+    CHECK_EQ(::recv(listener.accept().get(), &byte, 1, 0), 0);
+}
+
+void the_address_is_the_one_of_the_service() {
+    CHECK_EQ(drop::enrol::k_service.sun_path, std::string(enrol::k_socket));
+    CHECK_EQ(drop::enrol::k_service.sun_family, sa_family_t{AF_UNIX});
 }
 
 } // namespace
@@ -135,6 +150,7 @@ int main() {
         GATE_TEST(whatever_is_no_answer_is_a_refusal),
         GATE_TEST(nobody_listens),
         GATE_TEST(somebody_else_listens),
+        GATE_TEST(the_address_is_the_one_of_the_service),
     };
     return cmocka_run_group_tests_name("drop_enrol_service", tests, nullptr, nullptr);
 }

@@ -130,43 +130,74 @@ struct Pair {
     }
 };
 
-// A key is handed over to whom the socket is connected to, and to nobody else.
+// A key is handed over to one address, which the process cannot change, and told to one logger.
 void what_takes_a_key_speaks_to_two_only() {
-    const Pair service(SOCK_SEQPACKET);
+    const Fd service{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
     const Pair log(SOCK_DGRAM);
     const Pair other(SOCK_SEQPACKET);
     const test::TempDir dir;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string path = dir / "another";
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    const Fd another{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-    const auto* to = reinterpret_cast<const sockaddr*>(&address);
-    CHECK_EQ(::bind(another.get(), to, sizeof address), 0);
+    const auto listen_at = [&](const char* name, int type, sockaddr_un& address) {
+        address.sun_family = AF_UNIX;
+        const std::string path = dir / name;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        Fd socket{::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
+        CHECK_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        if (type == SOCK_SEQPACKET)
+            CHECK_EQ(::listen(socket.get(), 9), 0);
+        return socket;
+    };
+    sockaddr_un right{};
+    sockaddr_un wrong{};
+    sockaddr_un elsewhere{};
+    const Fd listener = listen_at("right", SOCK_SEQPACKET, right);
+    const Fd another = listen_at("wrong", SOCK_SEQPACKET, wrong);
+    const Fd datagrams = listen_at("datagrams", SOCK_DGRAM, elsewhere);
+    const auto connect = [&](int fd, const sockaddr_un& to, socklen_t size = sizeof(sockaddr_un)) {
+        return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), size);
+    };
     const auto run = [&](const std::function<long()>& call) {
         return in_child([&] {
-            return sandbox::filter_enrol(service.near.get(), log.near.get()) ? error_of(call()) : 99;
+            const sandbox::EnrolCalls calls{.service = service.get(),
+                                            .address = &right,
+                                            .address_size = sizeof right,
+                                            .log = log.near.get()};
+            return sandbox::filter_enrol(calls) ? error_of(call()) : 99;
         });
     };
     char byte = 'x';
-    CHECK_EQ(::send(service.far.get(), "y", 1, 0), 1);
-    CHECK_EQ(run([&] { return ::send(service.near.get(), &byte, 1, MSG_NOSIGNAL); }), 0);
-    CHECK_EQ(run([&] { return ::recv(service.near.get(), &byte, 1, MSG_DONTWAIT); }), 0);
+    ucred who{};
+    socklen_t size = sizeof who;
+    CHECK_EQ(run([&]() -> long {
+                 if (connect(service.get(), right) != 0 || ::send(service.get(), &byte, 1, MSG_NOSIGNAL) != 1)
+                     return -1;
+                 return ::getsockopt(service.get(), SOL_SOCKET, SO_PEERCRED, &who, &size);
+             }),
+             0);
+    // It is connected now, and nothing has come.
+    CHECK_EQ(run([&] { return ::recv(service.get(), &byte, 1, MSG_DONTWAIT); }), EAGAIN);
     CHECK_EQ(run([&] { return ::send(log.near.get(), &byte, 1, MSG_DONTWAIT); }), 0);
     CHECK_EQ(run([] { return ::poll(nullptr, 0, 1); }), 0);
-    CHECK_EQ(::sendto(another.get(), "x", 1, MSG_DONTWAIT, to, sizeof address), 1); // the address is one
+    const sockaddr_un copy = right;
+    const auto* to = reinterpret_cast<const sockaddr*>(&elsewhere);
+    CHECK_EQ(::sendto(Fd{::socket(AF_UNIX, SOCK_DGRAM, 0)}.get(), "x", 1, MSG_DONTWAIT, to, sizeof elsewhere),
+             1);
     msghdr message{};
     const std::function<long()> table[] = {
-        [&] { return ::sendto(log.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof address); },
-        [&] { return ::sendto(service.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof address); },
+        [&] { return connect(service.get(), wrong); },
+        [&] { return connect(service.get(), copy); },
+        [&] { return connect(service.get(), right, sizeof right - 1); },
+        [&] { return connect(log.near.get(), right); },
+        [&] { return connect(other.near.get(), right); },
+        [&] { return ::sendto(log.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof elsewhere); },
+        [&] { return ::sendto(service.get(), &byte, 1, MSG_DONTWAIT, to, sizeof elsewhere); },
         [&] { return ::sendmsg(log.near.get(), &message, MSG_DONTWAIT); },
-        [&] { return ::sendmsg(service.near.get(), &message, MSG_DONTWAIT); },
-        [&] { return ::recvmsg(service.near.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::sendmsg(service.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::recvmsg(service.get(), &message, MSG_DONTWAIT); },
         [&] { return ::recv(log.near.get(), &byte, 1, MSG_DONTWAIT); },
         [&] { return ::send(other.near.get(), &byte, 1, MSG_DONTWAIT); },
-        [&] { return ::connect(log.near.get(), to, sizeof address); },
-        [&] { return ::write(service.near.get(), &byte, 1); },
-        [&] { return ::read(service.near.get(), &byte, 1); },
+        [&] { return ::getsockopt(log.near.get(), SOL_SOCKET, SO_PEERCRED, &who, &size); },
+        [&] { return ::write(service.get(), &byte, 1); },
+        [&] { return ::read(service.get(), &byte, 1); },
         [] { return ::socket(AF_UNIX, SOCK_SEQPACKET, 0); },
         [] { return ::open("/etc/passwd", O_RDONLY); },
         [] { return ::memfd_create("x", MFD_CLOEXEC); },
@@ -176,12 +207,6 @@ void what_takes_a_key_speaks_to_two_only() {
     };
     for (std::size_t i = 0; i < std::size(table); ++i)
         CHECK_MSG(run(table[i]) == k_killed, std::to_string(i));
-    // Without a service there is nobody to ask: no descriptor stands for -1.
-    CHECK_EQ(in_child([&] {
-                 return sandbox::filter_enrol(-1, -1) ? error_of(::send(service.near.get(), &byte, 1, 0))
-                                                      : 99;
-             }),
-             k_killed);
 }
 
 void memory_is_neither_code_nor_where_one_wants_it() {
