@@ -1,0 +1,26 @@
+// What else lives as the account: what runs in its name, or is started in its name by somebody who does not
+// know that its shell takes packets and nothing else.
+#pragma once
+
+#include "gatectl/setup/machine.h"
+#include "gatectl/setup/request.h"
+
+#include <string>
+#include <vector>
+
+namespace gate::ctl::setup {
+
+struct Life {
+    std::string name;   // "cron:/etc/cron.d/pandora"
+    std::string what;   // for people: the line, or what runs
+    std::string effect; // what becomes of it
+    bool breaks = false;
+};
+
+[[nodiscard]] std::vector<Life> find_lives(const Place& place, const Machine& machine,
+                                           const Request& request);
+[[nodiscard]] bool runs_anything(const Place& place, uid_t uid);
+// Does a Tentacle server run, or start, here? Pandora FMS lets it run as the account.
+[[nodiscard]] bool uses_tentacle(const Place& place);
+
+} // namespace gate::ctl::setup
