@@ -19,9 +19,9 @@ sys.path.insert(0, str(TREE / "tests/harness"))
 
 import debs as debs_of_tree  # noqa: E402  (the standard library only, too)
 import fingerprint  # noqa: E402
+from bare import ACCOUNTS, remove_what_was_installed  # noqa: E402
 from debs import PACKAGES  # noqa: E402
 
-ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
 PAM_FILE = pathlib.Path("/etc/pam.d/gate-test")
 STATE = pathlib.Path("/var/lib/pandora-gate")
 TOLD = pathlib.Path("/run/pandora-gate/authkeys")
@@ -34,26 +34,6 @@ def run(*command, **kwargs):
     done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", check=False, stdin=subprocess.DEVNULL, timeout=300, **kwargs)
     return {"status": done.returncode, "text": done.stdout}
-
-
-def remove_what_other_tests_installed():
-    for path in ("/usr/libexec/pandora-gate", "/usr/sbin/pandora-gate", "/usr/share/pandora-gate", "/etc/pandora-gate", STATE,
-                 "/var/log/pandora-gate", "/usr/lib/sysusers.d/pandora-gate.conf", "/usr/lib/tmpfiles.d/pandora-gate.conf", "/run/pandora-gate",
-                 "/etc/rsyslog.d/pandora-gate.conf",
-                 "/etc/ssh/sshd_config.d/00-pandora-gate.conf", *pathlib.Path("/lib").glob("*/security/pam_pandora.so"),
-                 *pathlib.Path("/lib64").glob("security/pam_pandora.so"),
-                 *pathlib.Path("/usr/share/man").glob("man[58]/*pandora*"), *pathlib.Path("/usr/share/man").glob("man*/gate.toml*")):
-        path = pathlib.Path(path)
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    for path in pathlib.Path("/etc/pam.d").iterdir():
-        text = path.read_text()
-        if "pam_pandora" in text:
-            path.write_text("".join(line for line in text.splitlines(True) if "pam_pandora" not in line))
-    for name in ACCOUNTS:
-        run("userdel", name)
 
 
 def snapshot():
@@ -94,7 +74,7 @@ def inside(directory):
     out = {"lintian": run("lintian", "--allow-root", "--no-cfg", *debs)}
     out["changelog"] = run("dpkg-parsechangelog", "-l", TREE / "debian/changelog", "-S", "Version")["text"].strip()
 
-    remove_what_other_tests_installed()
+    remove_what_was_installed()
     passwd = {name: pathlib.Path(name).read_text() for name in ("/etc/passwd", "/etc/group", "/etc/shells")}
     before = snapshot()
     out["install"] = run("dpkg", "-i", *debs)

@@ -1,0 +1,36 @@
+"""A machine that has never seen pandora-gate, made of a copy in which other tests have installed it (world.py)."""
+
+import pathlib
+import shutil
+import subprocess
+
+STATE = pathlib.Path("/var/lib/pandora-gate")
+ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
+
+
+def remove_what_was_installed():
+    """The programs, their files, their lines in PAM's, their accounts."""
+    for path in ("/usr/libexec/pandora-gate", "/usr/sbin/pandora-gate", "/usr/share/pandora-gate", "/etc/pandora-gate", STATE,
+                 "/var/log/pandora-gate", "/usr/lib/sysusers.d/pandora-gate.conf", "/usr/lib/tmpfiles.d/pandora-gate.conf",
+                 "/run/pandora-gate", "/etc/rsyslog.d/pandora-gate.conf", "/etc/ssh/sshd_config.d/00-pandora-gate.conf",
+                 *pathlib.Path("/lib").glob("*/security/pam_pandora.so"), *pathlib.Path("/lib64").glob("security/pam_pandora.so"),
+                 *pathlib.Path("/usr/share/man").glob("man[58]/*pandora*"), *pathlib.Path("/usr/share/man").glob("man*/gate.toml*")):
+        path = pathlib.Path(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for path in pathlib.Path("/etc/pam.d").iterdir():
+        text = path.read_text()
+        if "pam_pandora" in text:
+            path.write_text("".join(line for line in text.splitlines(True) if "pam_pandora" not in line))
+    for name in ACCOUNTS:
+        subprocess.run(["userdel", name], check=False, capture_output=True)
+
+
+def make_bare():
+    """The same, and no account or directory of Pandora FMS either."""
+    remove_what_was_installed()
+    shutil.rmtree("/var/spool/pandora", ignore_errors=True)
+    for command in (["userdel", "pandora"], ["userdel", "badmember"], ["groupdel", "pandora"]):
+        subprocess.run(command, check=False, capture_output=True)
