@@ -27,8 +27,8 @@ Step& Plan::file(const std::string& path, std::string content, mode_t mode) {
     step.to = {.kind = Kind::file, .content = std::move(content), .mode = mode};
     if (step.from.kind == Kind::file) { // one that is there keeps what the administrator gave it
         step.to.mode = step.from.mode;
-        step.owner = std::to_string(step.from.uid);
-        step.group = std::to_string(step.from.gid);
+        step.owner = machine.accounts.user_name(step.from.uid);
+        step.group = machine.accounts.group_name(step.from.gid);
     }
     return steps.emplace_back(std::move(step));
 }

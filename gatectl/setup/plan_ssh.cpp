@@ -91,6 +91,7 @@ void plan_host_keys(Plan& plan) {
 }
 
 void plan_own(Plan& plan, const std::string& shipped) {
+    const bool now_new = !plan.place.exists(k_own_config);
     const SshWishes& wishes = plan.request.ssh;
     plan_host_keys(plan);
     plan.file(k_own_config, own_config(shipped, plan.machine, wishes));
@@ -100,11 +101,13 @@ void plan_own(Plan& plan, const std::string& shipped) {
     plan.unit("pandora-gate-sshd.service");
     plan_drop_in_place(plan, denial(plan.machine, wishes));
     plan_services(plan, "pandora-sshd,pandora-ftp");
-    plan.remark(fmt::format(
-        "agents come to port {}: open it in the firewall{}", wishes.own_port,
-        plan.machine.debian() ? ""
-                              : fmt::format("; with SELinux also `semanage port -a -t ssh_port_t -p tcp {}`",
-                                            wishes.own_port)));
+    if (now_new)
+        plan.remark(
+            fmt::format("agents come to port {}: open it in the firewall{}", wishes.own_port,
+                        plan.machine.debian()
+                            ? ""
+                            : fmt::format("; with SELinux also `semanage port -a -t ssh_port_t -p tcp {}`",
+                                          wishes.own_port)));
 }
 
 void plan_login_lines(Plan& plan) {
