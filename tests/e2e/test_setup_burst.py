@@ -1,5 +1,8 @@
 """A gate of its own keeps the administrators' sshd out of what agents do: a fleet that comes at once through the port that
-`setup --own-port --agents` has sized loses nothing, and an administrator logs in on port 22 meanwhile, at the first try."""
+`setup --own-port --agents` has sized loses nothing, and an administrator logs in on port 22 meanwhile, at the first try.
+
+As far as the kernel lets a test do it, the processor is shared as it would be: the own gate has the CPUWeight= of its unit,
+the administrators' sshd the default; the agents, which are other machines, have no more than the gate."""
 
 import contextlib
 import pathlib
@@ -10,16 +13,25 @@ import time
 
 import fleet
 import pytest
+from cpu_share import DEFAULT_WEIGHT, cpu_share
 from world import SSHD, Client, Daemon, port_answers, wait_for
 
 AGENTS = 300
 KEYS = 20                       # each sends for AGENTS / KEYS agents
-OWN_PORT = 2222
+OWN_PORT = 2022
 ADMIN_PORT = 22
 UNIT = pathlib.Path("/etc/systemd/system/pandora-gate-sshd.service")
 # Where agents wait for a peer's next step, a client that says nothing does so as well.
 SILENT = 150
 TRIES = 5
+
+
+class Servers:
+    def __init__(self, gate, administrators, log):
+        self.gate, self.administrators, self.log = gate, administrators, log
+
+    def has_turned_away(self):
+        return "MaxStartups" in self.log.read_text()
 
 
 class Port:
@@ -32,20 +44,24 @@ def daemon(argv, port):
     started = Daemon(*argv)
     try:
         assert wait_for(lambda: port_answers(port)), argv
-        yield
+        yield started
     finally:
         started.stop()
 
 
+def weight_of_the_unit():
+    return int(re.search(r"^CPUWeight=(\d+)$", UNIT.read_text(), re.M)[1])
+
+
 @pytest.fixture
 def two_servers(world):
-    """setup's own gate, started as its unit does it, and the administrators' sshd on port 22. Gives the latter's log."""
+    """setup's own gate, started as its unit does it, and the administrators' sshd on port 22."""
     log = world.dir / "sshd-admin.log"
-    world.gate("setup", "--own-port", str(OWN_PORT), "--agents", str(AGENTS), "--apply")
+    world.gate("setup", "--own-port", str(OWN_PORT), "--agents", str(AGENTS), "--apply", "--yes-break", "member:badmember")
     try:
         own = re.search(r"^ExecStart=(.*)$", UNIT.read_text(), re.M)[1].split()
-        with daemon(own, OWN_PORT), daemon((SSHD, "-D", "-E", log), ADMIN_PORT):
-            yield log
+        with daemon(own, OWN_PORT) as gate, daemon((SSHD, "-D", "-E", log), ADMIN_PORT) as administrators:
+            yield Servers(gate.process.pid, administrators.process.pid, log)
     finally:
         world.gate("setup", "--remove")
 
@@ -60,11 +76,13 @@ def admin(world):
 class Administrator(threading.Thread):
     """Logs in again and again until told to stop."""
 
-    def __init__(self, client):
+    def __init__(self, client, join):
         super().__init__()
-        self.client, self.ends, self.statuses, self.seconds = client, threading.Event(), [], []
+        self.client, self.join_share = client, join
+        self.ends, self.statuses, self.seconds = threading.Event(), [], []
 
     def run(self):
+        self.join_share(threading.get_native_id())
         while not self.ends.is_set():
             start = time.monotonic()
             self.statuses.append(self.client.ssh("true").returncode)
@@ -106,19 +124,25 @@ def test_300_agents_at_once_and_an_administrator(world, two_servers, admin, tmp_
         start = time.monotonic()
         assert admin.ssh("true").returncode == 0
         quiet.append(time.monotonic() - start)
-    with Administrator(admin) as administrator:
-        start = fleet.start_all(agents)
-        fleet.serve(agents)
-        seconds = time.monotonic() - start
+    weight = weight_of_the_unit()
+    with cpu_share(weight) as gate, cpu_share(weight) as others, cpu_share(DEFAULT_WEIGHT) as administrators:
+        gate(two_servers.gate)
+        administrators(two_servers.administrators)
+        with Administrator(admin, administrators) as administrator:
+            others(threading.get_native_id())           # what this thread starts
+            start = fleet.start_all(agents)
+            fleet.serve(agents)
+            seconds = time.monotonic() - start
     assert wait_for(lambda: not world.drops_running(), 30)
     told, lost, doubled, partial = fleet.judge(agents, world.delivered())
     print(f"{AGENTS} agents in {seconds:.0f} s; {len(administrator.statuses)} logins of the administrator meanwhile, median "
           f"{middle(administrator.seconds) * 1000:.0f} ms, {middle(quiet) * 1000:.0f} ms without agents")
     assert (lost, doubled, partial) == ([], [], [])
-    assert len(told) == AGENTS and max(len(a.said) for a in agents) == 1, "each at its first try"
+    more_than_one_try = [a.said for a in agents if a.said[0][0] != 0]
+    assert (len(told), more_than_one_try) == (AGENTS, [])
     assert len(world.delivered()) == AGENTS * fleet.PACKETS
     assert set(administrator.statuses) == {0}
-    assert "MaxStartups" not in two_servers.read_text()
+    assert not two_servers.has_turned_away()
 
 
 def test_who_stays_at_the_gate_locks_no_administrator_out(two_servers, admin):
@@ -126,5 +150,5 @@ def test_who_stays_at_the_gate_locks_no_administrator_out(two_servers, admin):
         assert [admin.ssh("true").returncode for _ in range(TRIES)] == [0] * TRIES
     # The control: the same at the administrators' own port.
     with silent_clients(ADMIN_PORT):
-        assert wait_for(lambda: "MaxStartups" in two_servers.read_text())
+        assert wait_for(two_servers.has_turned_away)
         assert 255 in [admin.ssh("true").returncode for _ in range(TRIES)]
