@@ -84,7 +84,9 @@ void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps,
         for (; done < steps.size(); ++done)
             carry_out_one(place, runner, steps[done]);
         afterwards();
-    } catch (const Problem& problem) {
+    } catch (const std::exception& failure) {
+        const auto* problem = dynamic_cast<const Problem*>(&failure);
+        const Status status = problem == nullptr ? Status::internal : problem->status();
         std::string left;
         for (std::size_t i = std::min(done + 1, steps.size()); i-- > 0;) {
             try {
@@ -95,9 +97,9 @@ void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps,
         }
         if (!left.empty())
             stop(Status::io, "{}; TAKING IT BACK FAILED: {}; `pandora-gate setup --remove` tries again",
-                 problem.what(), left);
+                 failure.what(), left);
         taken_back();
-        stop(problem.status(), "{}; everything was taken back, nothing is changed", problem.what());
+        stop(status, "{}; everything was taken back, nothing is changed", failure.what());
     }
 }
 

@@ -146,7 +146,7 @@ class Search {
                 continue;
             for (std::string& one : word) // quotes, and what a shell puts beside a word
                 std::erase_if(one, [](char c) {
-                    return std::string_view("\"';&|()`{}").find(c) != std::string_view::npos;
+                    return std::string_view("\"';&|()`{}$").find(c) != std::string_view::npos;
                 });
             for (std::size_t i = 0; i < word.size(); ++i) {
                 const std::string program = word[i].substr(word[i].rfind('/') + 1);

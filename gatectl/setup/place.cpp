@@ -141,8 +141,8 @@ void Place::put(const std::string& path, const PathState& state) {
         if (!fd.valid())
             fail_io(path, "cannot write it");
         own(path, state, fd.get());
-        if (!write_all(fd.get(), std::as_bytes(std::span(state.content))) || ::fsync(fd.get()) != 0 ||
-            ::rename(beside.c_str(), there.c_str()) != 0) {
+        if (!write_all(fd.get(), std::as_bytes(std::span(state.content))) ||
+            (is_machine() && ::fsync(fd.get()) != 0) || ::rename(beside.c_str(), there.c_str()) != 0) {
             const int error = errno;
             ::unlink(beside.c_str());
             errno = error;

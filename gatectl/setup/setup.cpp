@@ -64,8 +64,7 @@ class Setup {
   public:
     Setup(Context& context, Place& place, Runner& runner, const Request& request)
         : context_(context), place_(place), runner_(runner), request_(request),
-          machine_(look_at_machine(place, runner, load_config(place.real(k_config()), context.owner).policy)),
-          manifest_(Manifest::read(place)) {
+          machine_(look_at_machine(place, runner, policy())), manifest_(Manifest::read(place)) {
         report_.systemd = machine_.systemd;
         report_.dry_run = !request.apply;
         if (request.wants("ssh"))
@@ -119,7 +118,18 @@ class Setup {
     }
 
   private:
-    [[nodiscard]] std::string k_config() const {
+    // A gate.toml that cannot be used keeps nobody from taking setup back.
+    [[nodiscard]] keyring::Policy policy() const {
+        try {
+            return load_config(place_.real(config_path()), context_.owner).policy;
+        } catch (const Problem& problem) {
+            if (!request_.remove)
+                throw;
+            context_.remarks.push_back(problem.what());
+            return {};
+        }
+    }
+    [[nodiscard]] std::string config_path() const {
         return place_.is_machine() ? context_.config : k_default_config;
     }
 

@@ -14,10 +14,11 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import traceback
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TREE / "tests/harness"))
+sys.path[:0] = [str(TREE / "tests/harness"), str(TREE / "tests/e2e")]
 
 import fingerprint  # noqa: E402
 import packets  # noqa: E402
@@ -32,6 +33,7 @@ SHIPPED = pathlib.Path("/usr/share/pandora-gate/sshd_config.d/00-pandora-gate.co
 UNIT = pathlib.Path("/etc/systemd/system/pandora-gate-sshd.service")
 DIRECTORY = pathlib.Path("/root/setup-test")
 OWN = ("--own-port", PORT)
+BURST = 300
 
 
 # --- the bare machine ------------------------------------------------------------------------------------------------
@@ -53,6 +55,10 @@ def make_bare():
     run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
     pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     DIRECTORY.mkdir()
+
+
+# Everywhere else is nothing of setup's, and much to read: several times a case.
+fingerprint.METADATA_ROOTS = ("/usr/libexec", "/usr/sbin", "/usr/share/pandora-gate", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d")
 
 
 def snapshot():
@@ -281,6 +287,45 @@ def case_an_sshd_of_its_own():
     same(before)
 
 
+def case_a_burst_on_its_own_port_is_no_administrators_business():
+    """As many at once as setup was told: none is turned away or lost, and who comes to port 22 meanwhile gets in."""
+    import test_burst
+    before = snapshot()
+    run("useradd", "-m", "-s", "/bin/bash", "admina")
+    run("usermod", "-p", "*", "admina")
+    admin_key = DIRECTORY / "key-admina"
+    if not admin_key.exists():
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", admin_key)
+    run("install", "-d", "-o", "admina", "-m", "700", "/home/admina/.ssh")
+    shutil.copy(f"{admin_key}.pub", "/home/admina/.ssh/authorized_keys")
+    do_setup("--apply", *OWN, "--agents", BURST, "--interval", "300", *plain())
+    names = [f"burst-{n}" for n in range(BURST)]
+    key = DIRECTORY / "key-burst"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+    run(GATE, "keys", "add", f"{key}.pub", *(w for name in names for w in ("--agent", name)))
+    # The administrators' sshd as it comes: ten at a time, then chance.
+    with administrators_sshd(), own_sshd() as own:
+        assert "maxstartups 10:30:100" in run(SSHD, "-T").stdout.lower()
+        client = Client(own, "pandora", key, options=test_burst.OPTIONS)
+        agents = [test_burst.Agent(DIRECTORY, n, client) for n in range(BURST)]
+        test_burst.start_all(agents)
+        administrator = Client(Where(22), "admina", admin_key, options=("-o", "ConnectTimeout=100"))
+        for _ in range(3):
+            done = administrator.ssh("id", "-un", timeout=120)
+            assert done.stdout == "admina\n", done.stderr
+        test_burst.serve(agents)
+        assert [a.said for a in agents if a.said != [(0, "")]] == []         # each at its first try
+        assert wait_for(lambda: not runs_something(), 30)
+    found = {p.name: p.read_bytes() for p in DATA_IN.iterdir()}
+    assert found == {name: content for agent in agents for name, content in agent.packets.items()}
+    for name in found:
+        (DATA_IN / name).unlink()
+    forget_deliveries()
+    do_setup("--remove")
+    run("userdel", "-r", "admina", check=False)
+    same(before)
+
+
 def case_from_the_drop_in_to_an_sshd_of_its_own():
     before = snapshot()
     do_setup("--apply", *plain())
@@ -449,9 +494,11 @@ def inside(out, wanted):
     make_bare()
     seen = {}
     for name in wanted:
+        begun = time.monotonic()
         try:
             CASES[name]()
             seen[name] = None
+            print(f"{name}: {time.monotonic() - begun:.1f} s", flush=True)
         except Exception:
             seen[name] = traceback.format_exc()
             # The next one begins bare all the same.
@@ -471,7 +518,7 @@ if __name__ == "__main__":
 
 import pytest  # noqa: E402  (the part above needs the standard library only)
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(420)
 
 
 @pytest.fixture(scope="module")

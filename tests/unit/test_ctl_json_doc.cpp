@@ -3,6 +3,7 @@
 #include "tests/unit/support.h"
 #include "tests/unit/test_ctl_keys.h"
 #include "tests/unit/test_ctl_place.h"
+#include "tests/unit/test_ctl_setup.h"
 
 #include "gatectl/command_line.h"
 
@@ -86,6 +87,8 @@ class Page {
                                                             {"values", "Values"},
                                                             {"key", "A key"},
                                                             {"publication", "A publication"},
+                                                            {"setup step", "A setup step"},
+                                                            {"live", "A life"},
                                                             {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
@@ -170,6 +173,23 @@ void see_publications(JsonPlace& p, Page& page) {
     page.see("A keyring", p.cli.json({"keyring", "install", "--rollback", "--dry-run", file}));
 }
 
+void see_setups(Page& page) {
+    FakeMachine m;
+    m.context.json = true;
+    m.file("/etc/init.d/x", "su pandora\n");
+    setup::Request request = to_apply(2222);
+    page.see("A setup", Json::parse(m.run(to_show())));
+    request.yes_break = {"script:/etc/init.d/x"};
+    page.see("A setup", Json::parse(m.run(request)));
+    request = to_apply();
+    request.part = "ftp";
+    request.ftp_user = "site1";
+    m.file("/etc/pandora-gate/ftp.pem", "");
+    page.see("A setup", Json::parse(m.run(request)));
+    m.append("/etc/pam.d/pandora-sshd", "# mine\n");
+    page.see("A setup", Json::parse(m.run(to_remove())));
+}
+
 // What a dry run publishes is nothing, whatever it counts.
 void a_dry_run_publishes_nothing() {
     JsonPlace p;
@@ -237,6 +257,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
         page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
     page.see("A key's history", p.cli.json({"keys", "history", "web"}));
     see_publications(p, page);
+    see_setups(page);
     page.nothing_is_left();
 }
 
