@@ -6,9 +6,9 @@ from enrolment import with_enrolment, with_sender
 
 
 @pytest.fixture(scope="module")
-def enrolment(world):
-    world.gate("publish")
-    with with_enrolment(world) as e, with_sender(world):
+def enrolment(world_of_session):
+    world_of_session.gate("publish")
+    with with_enrolment(world_of_session) as e, with_sender(world_of_session):
         yield e
 
 
