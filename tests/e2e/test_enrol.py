@@ -54,7 +54,7 @@ def test_ssh_copy_id_with_a_code(world, enrolment, packet, form, host):
     assert [(e["code"], e["agents"], e["peer"]) for e in accepted] == [(code["id"], "web01", host)]
     assert not world.events_since(mark, "request.refused", seconds=0)
     if form == "exec":      # by SFTP nobody can be told
-        assert "the key is accepted for agent web01" in done.stderr
+        assert 'the key is accepted for agent "web01"' in done.stderr
     # It works at once, as the key that it is.
     mark = world.mark()
     assert delivers(world, machine.client(host=host), packet, "web01")
@@ -83,7 +83,7 @@ def test_the_commands_of_older_versions(world, enrolment, packet, form):
     machine = AgentMachine(world)
     done = enrolment.client(enrolment.code("--agent", "web01")).ssh(OLD_FORMS[form], input="\n# mine\n" + machine.public())
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "accepted for agent web01" in done.stderr
+    assert 'accepted for agent "web01"' in done.stderr
     assert delivers(world, machine.client(), packet, "web01")
 
 
@@ -140,10 +140,11 @@ def test_a_person_is_told_what_to_do(world, enrolment):
 # --- rotation --------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
-def agent(world, enrolment):
-    """An agent that has enrolled."""
+def agent(world, enrolment, request):
+    """An agent that has enrolled. Each test has its own: rotations of one are few at a time."""
     machine = AgentMachine(world)
-    assert machine.copy_id(enrolment.code("--agent", "web01")).returncode == 0
+    machine.name = request.node.name.replace("_", "-")
+    assert machine.copy_id(enrolment.code("--agent", machine.name)).returncode == 0
     return machine
 
 
@@ -153,12 +154,12 @@ def test_rotation_by_the_agent(world, agent, packet):
         mark = world.mark()
         done = agent.client().ssh("rotate", input=agent.public(new))
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert "accepted for agent web01" in done.stderr
+        assert f'accepted for agent "{agent.name}"' in done.stderr
         accepted = world.events_since(mark, "rotation.accepted")
-        assert [e["agents"] for e in accepted] == ["web01"]
+        assert [e["agents"] for e in accepted] == [agent.name]
         # Both deliver, for seven days.
-        assert delivers(world, agent.client(new), packet, "web01")
-        assert delivers(world, agent.client(), packet, "web01")
+        assert delivers(world, agent.client(new), packet, agent.name)
+        assert delivers(world, agent.client(), packet, agent.name)
         keys = world.gate("keys", "list", "--json").stdout
         assert accepted[0]["key"] in keys
         # The same once more is no other rotation.
@@ -174,8 +175,8 @@ def test_rotation_that_waits(world, agent, packet):
         waiting = world.events_since(mark, "rotation.pending")[0]["pending"]
         assert agent.client(new).ssh("exit").returncode == 255
         world.gate("keys", "approve", waiting)
-        assert delivers(world, agent.client(new), packet, "web01")
-        assert delivers(world, agent.client(), packet, "web01")
+        assert delivers(world, agent.client(new), packet, agent.name)
+        assert delivers(world, agent.client(), packet, agent.name)
 
 
 def test_rotation_that_is_off(world, agent, packet):
@@ -184,7 +185,7 @@ def test_rotation_that_is_off(world, agent, packet):
     assert done.returncode == 1 and "refused" in done.stderr
     assert world.events_since(mark, "rotation.refused")
     assert agent.client(new).ssh("exit").returncode == 255
-    assert delivers(world, agent.client(), packet, "web01")
+    assert delivers(world, agent.client(), packet, agent.name)
 
 
 # --- the service -----------------------------------------------------------------------------------------------------
