@@ -2,6 +2,7 @@
 #include "gatectl/enrol/code_file.h"
 #include "gatectl/enrol/code_table.h"
 #include "gatectl/enrol/commands.h"
+#include "gatectl/enrol/tell.h"
 #include "gatectl/keys/commands.h"
 #include "gatectl/keys/json.h"
 #include "gatectl/problem.h"
@@ -78,6 +79,8 @@ std::string cancel_code(Context& context, const std::string& id) {
     if (!context.dry_run) {
         write_code_file(context, store, now); // also if it was cancelled before, and the file not written
         transaction.commit();
+        if (open)
+            tell_cancelled(context, code);
     }
     if (context.json)
         return dump({{"dry_run", context.dry_run}, {"changed", open}, {"code", to_json(code, now)}});

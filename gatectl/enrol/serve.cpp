@@ -126,12 +126,14 @@ constexpr std::size_t k_max_packet = enrol::k_max_line + 64;
     const enrol::Reply refused{enrol::Answer::refused, "refused: this login may not hand over a key"};
     const auto request = enrol::decode_request(packet);
     const auto pid = sender(fd, context);
-    if (!pid)
-        return refused;
-    auto login = login_of(context, *pid);
+    auto login = pid ? login_of(context, *pid) : std::nullopt;
     HandedOver asked = login ? std::move(*login) : HandedOver{};
     if (request)
         asked.wish = request->wish;
+    if (!pid) {
+        tell_refused(context, asked, "who asks is not the account that keys are for");
+        return refused;
+    }
     if (!login || !still_there(fd)) {
         tell_refused(context, asked, "the login has no ticket: it is none that may hand over a key");
         return refused;

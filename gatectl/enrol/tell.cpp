@@ -51,6 +51,12 @@ void tell_closed(Context& context, const std::string& user) {
     tell(context, std::move(line));
 }
 
+void tell_cancelled(Context& context, const StoredCode& code) {
+    audit::Line line(Event::enrol_closed);
+    line.text("operator", context.operator_name).text("code", code.id).text("agents", join(code.agents, '/'));
+    tell(context, std::move(line));
+}
+
 void tell_accepted(Context& context, const HandedOver& key, std::uint64_t generation) {
     audit::Line line(rotates(key) ? Event::rotation_accepted : Event::enrol_accepted);
     add_login(line, key);

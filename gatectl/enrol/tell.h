@@ -16,6 +16,7 @@ namespace gate::ctl {
 void tell_code_made(Context& context, const StoredCode& code);
 void tell_opened(Context& context, const std::string& user, std::int64_t until);
 void tell_closed(Context& context, const std::string& user);
+void tell_cancelled(Context& context, const StoredCode& code);
 
 // A key that was handed over, and by which login.
 struct HandedOver {
