@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <poll.h>
 #include <sys/socket.h>
@@ -27,11 +28,12 @@ namespace gate::ctl {
 
 namespace {
 
-constexpr int k_max_children = 8;   // each may hold the store for a moment, and takes some memory
-constexpr unsigned k_deadline = 15; // seconds for all of one connection; a publish takes far less
-constexpr int k_patience_ms = 5000; // for the one packet that a connection brings
-constexpr int k_backlog = 64;       // the rest of a burst waits in the kernel
-constexpr int k_ancestors = 8;      // drop is two or three below sshd's session process
+constexpr int k_max_children = 8;      // each may hold the store for a moment, and takes some memory
+constexpr unsigned k_deadline = 15;    // seconds for all of one connection; a publish takes far less
+constexpr int k_patience_ms = 5000;    // for the one packet that a connection brings
+constexpr int k_backlog = 64;          // the rest of a burst waits in the kernel
+constexpr int k_ancestors = 8;         // drop is two or three below sshd's session process
+constexpr unsigned k_clean_every = 64; // connections
 constexpr std::size_t k_max_packet = enrol::k_max_line + 64;
 
 [[nodiscard]] sockaddr_un address_of(const std::string& path) {
@@ -183,13 +185,31 @@ void serve_one(Context& context, int fd) {
     ::_exit(0);
 }
 
+// Tickets of sessions that are gone: sshd was killed and closed none. Nobody else's process has such a name.
+void forget_the_dead(const Context& context) {
+    std::error_code ignored;
+    for (std::filesystem::directory_iterator at(context.run + "/tickets", ignored), end;
+         at != end && !ignored; at.increment(ignored)) {
+        const std::string session = at->path().filename().string();
+        const std::size_t behind = session.rfind('-');
+        if (behind == session.npos || behind == 0)
+            continue;
+        const std::size_t begin = session.rfind('-', behind - 1) + 1;
+        const auto pid = parse_u64(std::string_view(session).substr(begin, behind - begin));
+        if (pid && audit::session_id(static_cast<pid_t>(*pid)) != session)
+            static_cast<void>(enrol::remove_ticket(context.run + "/tickets", session));
+    }
+}
+
 } // namespace
 
 std::string serve_enrolment(Context& context, const ServeRequest& request) {
     const std::string path = context.run + "/enrol.sock";
     const Fd socket = listen_at(path, account_in_force(context));
     int children = 0;
-    for (;;) {
+    for (unsigned served = 0;; ++served) {
+        if (served % k_clean_every == 0)
+            forget_the_dead(context);
         while (children > 0 && ::waitpid(-1, nullptr, children < k_max_children ? WNOHANG : 0) > 0)
             --children;
         if (children >= k_max_children)

@@ -132,7 +132,10 @@ def test_two_at_once_one_wins(world, enrolment):
 
 def test_guessing_ends_and_others_go_on(world, enrolment):
     code = enrolment.code("--agent", "web06")
-    for _ in range(10):
+    mark = world.mark()
+    for _ in range(30):     # a login that a busy machine was too slow for is no guess
+        if len(world.events_since(mark, "login.refused", rule="enrol", count=0)) >= 10:
+            break
         hand_over(enrolment, "wrong", "")
     refused_login(world, enrolment, code, "too many wrong codes from this address")
     done = hand_over(enrolment, code, public(world, "web06"), host="::1")    # another source

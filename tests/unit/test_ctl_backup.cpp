@@ -5,6 +5,7 @@
 
 #include "gatectl/backup/commands.h"
 #include "gatectl/backup/manifest.h"
+#include "gatectl/enrol/commands.h"
 #include "gatectl/pause/commands.h"
 #include "gatectl/publish/publish.h"
 #include "lib/base/clock.h"
@@ -317,6 +318,25 @@ void a_restored_pause_is_seen_by_a_session_that_runs() {
 }
 
 // --- deny wins
+
+// It may have been used since, and whoever used it may use it again.
+void no_code_and_no_window_of_a_backup_is_good() {
+    Machine m;
+    static_cast<void>(m.add(k_ed25519, {"a"}));
+    static_cast<void>(ctl::make_codes(m.context, {.agents = {"a"}}));
+    {
+        ctl::Store store(m.context.store, m.context.owner, 0);
+        ctl::Enrolment open = store.enrolment();
+        open.window_until = INT64_MAX;
+        store.set_enrolment(open);
+    }
+    static_cast<void>(m.backup("b"));
+    static_cast<void>(m.restore(m.dir / "b"));
+    ctl::Store store(m.context.store, m.context.owner, 0);
+    CHECK_EQ(store.codes().size(), std::size_t{1});
+    CHECK(store.codes()[0].state == ctl::StoredCode::State::cancelled);
+    CHECK_EQ(store.enrolment().window_until, 0);
+}
 
 void revoked_after_the_backup_stays_revoked() {
     Machine m;
@@ -776,6 +796,7 @@ int main() {
         GATE_TEST(what_the_account_plants_is_not_followed),
         GATE_TEST(newer_state_is_not_replaced),
         GATE_TEST(a_restored_pause_is_seen_by_a_session_that_runs),
+        GATE_TEST(no_code_and_no_window_of_a_backup_is_good),
         GATE_TEST(revoked_after_the_backup_stays_revoked),
         GATE_TEST(each_source_of_revocations_counts),
         GATE_TEST(a_key_that_is_active_again_is_said),

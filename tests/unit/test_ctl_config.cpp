@@ -308,7 +308,7 @@ void the_shipped_file_is_the_defaults() {
             text.erase(at + 1, 1);
             ++settings;
         }
-    CHECK_EQ(settings, std::size_t{38});
+    CHECK_EQ(settings, std::size_t{39});
     keyring::Policy want;
     want.binding_default = keyring::Binding::enforce; // what automatic means for a key that is added by hand
     CHECK(ctl::parse_config(text, path) == want);
