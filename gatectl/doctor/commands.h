@@ -11,7 +11,7 @@
 namespace gate::ctl {
 
 struct DoctorRequest {
-    std::vector<std::string> only; // ids; none: all
+    std::vector<std::string> only{}; // ids; none: all
     bool json = false;
     bool quiet = false; // only what is an error or a warning, a line each
     bool list = false;

@@ -53,7 +53,7 @@ void paused(const Facts& f, Report& report) {
 
 void waiting(const Facts& f, Report& report) {
     try {
-        const auto shelf = Shelf::open(f.policy.spool_quarantine);
+        const auto shelf = Shelf::open(f.machine.at(f.policy.spool_quarantine));
         if (!shelf)
             return;
         std::vector<std::string> ids;

@@ -143,7 +143,7 @@ Ran Machine::run(const std::vector<std::string>& argv) const {
     Ran out;
     const Fd out_fd{::memfd_create("stdout", MFD_CLOEXEC)};
     const Fd err_fd{::memfd_create("stderr", MFD_CLOEXEC)};
-    if (!out_fd.valid() || !err_fd.valid())
+    if (!is_this_one() || !out_fd.valid() || !err_fd.valid())
         return out;
     std::vector<char*> words;
     for (const std::string& word : argv)

@@ -32,6 +32,8 @@ class Machine {
     Machine(const Machine&) = delete;
     Machine& operator=(const Machine&) = delete;
     virtual ~Machine() = default;
+    // As the kernel of this machine has it: for who opens it by himself.
+    [[nodiscard]] virtual std::string at(std::string_view path) const { return root_ + std::string(path); }
     [[nodiscard]] bool is_this_one() const { return root_.empty(); }
 
     // nullopt: not there, not a regular file, or not readable.
@@ -50,12 +52,10 @@ class Machine {
     [[nodiscard]] virtual bool takes_datagrams(const std::string& socket) const;
     // Is there a process of this number?
     [[nodiscard]] virtual bool runs(pid_t pid) const;
-    // argv[0] is an absolute path; with an environment of its own, no shell, nothing on stdin.
+    // Of another root nothing is run. argv[0] is an absolute path; with an environment of its own, no shell,
+    // nothing on stdin.
     [[nodiscard]] virtual Ran run(const std::vector<std::string>& argv) const;
     [[nodiscard]] virtual std::int64_t now() const; // seconds since the epoch
-
-  protected:
-    [[nodiscard]] std::string at(std::string_view path) const { return root_ + std::string(path); }
 
   private:
     std::string root_;

@@ -5,6 +5,8 @@
 #include "tests/unit/test_ctl_place.h"
 
 #include "gatectl/command_line.h"
+#include "gatectl/doctor/commands.h"
+#include "gatectl/doctor/machine.h"
 
 #include <algorithm>
 #include <map>
@@ -86,6 +88,8 @@ class Page {
                                                             {"values", "Values"},
                                                             {"key", "A key"},
                                                             {"publication", "A publication"},
+                                                            {"finding", "A finding"},
+                                                            {"left out", "A left out"},
                                                             {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
@@ -170,6 +174,13 @@ void see_publications(JsonPlace& p, Page& page) {
     page.see("A keyring", p.cli.json({"keyring", "install", "--rollback", "--dry-run", file}));
 }
 
+void see_diagnoses(JsonPlace& p, Page& page) {
+    const TempDir empty; // a machine without anything
+    page.see("A diagnosis",
+             Json::parse(ctl::doctor_command(p.context, {.json = true}, ctl::doctor::Machine(empty.path()))));
+    page.see_all("A check", p.cli.json({"doctor", "--list"}));
+}
+
 // What a dry run publishes is nothing, whatever it counts.
 void a_dry_run_publishes_nothing() {
     JsonPlace p;
@@ -237,6 +248,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
         page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
     page.see("A key's history", p.cli.json({"keys", "history", "web"}));
     see_publications(p, page);
+    see_diagnoses(p, page);
     page.nothing_is_left();
 }
 
