@@ -173,6 +173,38 @@ void shell(const Facts& f, Report& report) {
     }
 }
 
+// The line of pandora-services.snippet, where this service reads it too.
+void services(const Facts& f, Report& report) {
+    for (const PamLine* line : f.pam.of_kind("account")) {
+        const std::string list = line->argument("services");
+        if (f.sshd.form != Form::none && !list.empty() &&
+            line->module.find("pam_pandora.so") != std::string::npos &&
+            (',' + list + ',').find(',' + f.pam.service + ',') == std::string::npos)
+            report.add(fmt::format("{} says services={}, and is read for {}", line->place(),
+                                   escape_visible(list), f.pam.service),
+                       fmt::format("add {} to services= there", f.pam.service));
+    }
+}
+
+// Codes are typed as a password: what asks for the account's own one first refuses them.
+void enrol(const Facts& f, Report& report) {
+    if (!has_pam(f) || !f.pam.enrols())
+        return;
+    for (const PamLine* line : f.pam.of_kind("auth")) {
+        if (line->is_gate() && line->has("enrol"))
+            break;
+        const std::string name = line->module.substr(line->module.rfind('/') + 1);
+        if (name == "pam_unix.so" || name == "pam_deny.so")
+            return report.add(
+                fmt::format("{} (`{}`) stands before the auth line with enrol", line->place(), name),
+                "pandora-gate setup ssh --apply");
+    }
+    const PamLine* session = f.pam.gate_line("session");
+    if (session != nullptr && !session->has("enrol"))
+        report.add(fmt::format("{} has no enrol, the auth line has", session->place()),
+                   fmt::format("sed -i '{}s/$/ enrol/' {}", session->line, session->file));
+}
+
 constexpr Check k_checks[] = {
     {"pam.service", Severity::error, "the PAM file of the gate is missing",
      "libpam takes /etc/pam.d/other in its place.", "sshd.not_set_up sshd.use_pam", no_service},
@@ -208,6 +240,11 @@ constexpr Check k_checks[] = {
     {"pam.shell", Severity::error, "the lines do not allow the login shell",
      "Every login of the account is refused.",
      "sshd.not_set_up sshd.use_pam pam.service account.missing account.shell", shell},
+    {"pam.services", Severity::error, "services= does not name the gate's service",
+     "Every login of the account is refused.", "sshd.not_set_up sshd.use_pam pam.service", services},
+    {"pam.enrol", Severity::error, "the lines of enrolment do not fit",
+     "A right code is refused, by what comes first or when the session opens.",
+     "sshd.not_set_up sshd.use_pam pam.service pam.session", enrol},
 };
 
 } // namespace

@@ -250,6 +250,10 @@ simple("pam.require_key", lambda: pam("session", lambda line: line.replace(" req
 simple("pam.group", lambda: pam("account", lambda line: line.replace("group=pandora", "group=daemon")))
 simple("pam.shell", lambda: pam("account", lambda line: line.replace(f",{LIBEXEC}/drop", "")))
 
+simple("pam.services", lambda: changed("/etc/pam.d/common-account", lambda text:
+       "account requisite pam_pandora.so group=pandora scope=members services=pandora-ftp\n" + text))
+simple("pam.enrol", lambda: pam("session", lambda line: line.replace(" enrol", "")), base="enrol")
+
 
 # --- keyring, store, keys -----------------------------------------------------------------------------------------------
 
@@ -496,7 +500,7 @@ def base_enrol(world):
     line = "auth [success=done ignore=ignore default=die] pam_pandora.so group=pandora scope=members enrol\n"
     existed = tickets.exists()
     tickets.mkdir(mode=0o700, exist_ok=True)
-    with changed(PAM, lambda text: line + text), changed(socket, b""):
+    with changed(PAM, lambda text: line + text.replace("require_key", "require_key enrol")), changed(socket, b""):
         yield
     if not existed:
         tickets.rmdir()

@@ -215,8 +215,11 @@ void what_stands_before_a_pam_line() {
 void the_line_of_services_is_not_the_gates() {
     DoctorPlace p;
     p.machine.put("/etc/pam.d/common-account",
-                  "account requisite pam_pandora.so group=pandora services=sshd\n");
+                  "account requisite pam_pandora.so group=pandora services=cron,sshd\n");
     CHECK_EQ(p.ids(), "");
+    p.machine.replace("/etc/pam.d/common-account", "cron,sshd", "xsshd,sshdx");
+    CHECK_EQ(p.ids(), "pam.services");
+    p.machine.replace("/etc/pam.d/common-account", "xsshd,sshdx", "sshd");
     p.machine.replace(k_pam, fmt::format("account {}\n", k_line), "");
     CHECK_EQ(p.ids(), "pam.account");
 }
@@ -273,10 +276,29 @@ void which_ways_a_password_has() {
                           fmt::format("AuthenticationMethods {}", methods));
         CHECK_EQ(p.ids(), wrong ? "sshd.password" : "");
     }
-    p.machine.put(k_pam, fmt::format("auth {0} enrol\naccount {0}\nsession {0} require_key\n", k_line));
+    p.machine.put(k_pam, fmt::format("auth {0} enrol\naccount {0}\nsession {0} require_key enrol\n", k_line));
     p.machine.put("/run/pandora-gate/enrol.sock", "");
     p.machine.make("/run/pandora-gate/tickets", 0700);
     CHECK_EQ(p.ids(), "");
+}
+
+void the_lines_of_enrolment_fit() {
+    DoctorPlace p;
+    p.machine.put("/run/pandora-gate/enrol.sock", "");
+    p.machine.make("/run/pandora-gate/tickets", 0700);
+    const auto lines = [&p](const char* before, const char* session) {
+        p.machine.put(
+            k_pam,
+            fmt::format("{1}auth {0} enrol\n@include common-auth\naccount {0}\nsession {0} require_key{2}\n",
+                        k_line, before, session));
+        return p.ids();
+    };
+    CHECK_EQ(lines("", " enrol"), "");
+    CHECK_EQ(lines("auth required pam_faildelay.so\n", " enrol"), "");
+    CHECK_EQ(lines("@include common-auth\n", " enrol"), "pam.enrol");
+    CHECK_EQ(lines("", ""), "pam.enrol");
+    std::filesystem::remove(p.machine.at("/run/pandora-gate/enrol.sock"));
+    CHECK_EQ(lines("", " enrol"), "enrol.socket");
 }
 
 void times_of_log_lines() {
@@ -413,6 +435,7 @@ int main() {
         GATE_TEST(one_of_the_parents_is_enough),
         GATE_TEST(a_password_is_what_can_be_typed),
         GATE_TEST(which_ways_a_password_has),
+        GATE_TEST(the_lines_of_enrolment_fit),
         GATE_TEST(times_of_log_lines),
         GATE_TEST(clients_that_found_no_algorithm),
         GATE_TEST(agents_that_are_somebody_else),
