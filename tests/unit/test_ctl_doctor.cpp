@@ -128,7 +128,9 @@ void keywords_in_mixed_case_are_the_same() {
 void nothing_is_set_up() {
     DoctorPlace p;
     std::filesystem::remove(p.machine.at(k_drop_in));
+    p.machine.put("/etc/shells", GATE_LIBEXECDIR "/drop\n"); // of no interest before there is a gate
     CHECK_EQ(p.ids(), "sshd.not_set_up");
+    CHECK(!p.diagnosis().skipped.empty());
     for (const doctor::Skipped& left : p.diagnosis().skipped)
         CHECK_EQ(left.because, "sshd.not_set_up");
 }
@@ -326,6 +328,7 @@ void clients_that_found_no_algorithm() {
     CHECK_EQ(log(fmt::format("Nov 23 11:00:00 h sshd[1]: {}", message)), ""); // over a day ago
     CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h su[1]: {}", message)), "");
     CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h sshd[1]: Invalid user sshd[2]: {}", message)), ""); // a name
+    CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h su[1]: no user sshd[2]: {}", message)), "");
     CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h sshd-session[1]: {}", message)), "fleet.key_exchange");
 }
 
