@@ -1,6 +1,7 @@
 #include "gatectl/command_line.h"
 
 #include "gatectl/doctor/commands.h"
+#include "gatectl/enrol/command_line.h"
 
 namespace gate::ctl {
 
@@ -18,6 +19,7 @@ CommandLine::CommandLine() {
     quarantine_commands();
     backup_commands();
     register_doctor({app, context, command});
+    register_enrol({app, context, command});
     app.require_subcommand(1);
 }
 

@@ -18,7 +18,7 @@ WRITERS = [*TREE.glob("forcecmd/**/trail.cpp"), *TREE.glob("ftpsweep/*.cpp"), TR
 def sections():
     """event -> the text of its section."""
     events = PAGE.split("\n## Events\n")[1].split("\n## ")[0]
-    parts = re.split(r"^### `([a-z.]+)`$", events, flags=re.M)[1:]
+    parts = re.split(r"^### `([a-z._]+)`$", events, flags=re.M)[1:]
     return dict(zip(parts[::2], parts[1::2]))
 
 
@@ -34,7 +34,7 @@ def example(text):
 
 
 def catalogue():
-    return re.findall(r'return "([a-z]+\.[a-z]+)";', (TREE / "lib/audit/event.h").read_text())
+    return re.findall(r'return "([a-z]+\.[a-z_]+)";', (TREE / "lib/audit/event.h").read_text())
 
 
 def fields_in_sources():

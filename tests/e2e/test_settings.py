@@ -13,6 +13,7 @@ import time
 
 import pytest
 import uploads
+from enrolment import with_enrolment, with_sender
 from world import DATA_IN, QUARANTINE, SPOOL, STAGING, TREE, policy, run
 
 TESTED = set()
@@ -311,6 +312,19 @@ def test_expiry_option(world):
             with world.edited([key_id], "expires_at=1700000000"):
                 assert authkeys(fingerprint_of(key)).returncode == 81
     world.gate("keys", "revoke", key_id, "--reason", "end of the test")
+
+
+@shows("keys.rotation")
+def test_rotation(world):
+    """What becomes of a key that is handed over under an active one."""
+    client = world.client(world.enrol("settings-rotation", "settings-rotation"))
+    public = world.new_key("settings-rotation-new").with_suffix(".pub").read_text()
+    with with_enrolment(world) as enrolment, with_sender(world):
+        for rotation, answer in (("off", "refused"), ("pending", "pending"), ("auto", "accepted")):
+            with policy(world, keys={"rotation": rotation}):
+                done = client.ssh("rotate", input=public)
+                assert done.stdout.startswith(answer), (rotation, done)
+        assert enrolment.tickets() == []
 
 
 @contextlib.contextmanager

@@ -52,6 +52,7 @@ void every_setting_is_taken() {
     want.keys_min_rsa_bits = 3072;
     want.keys_types = "ed25519,rsa";
     want.keys_expiry_option = false;
+    want.keys_rotation = keyring::Rotation::pending;
     want.audit_mode = keyring::AuditMode::required;
     want.audit_repeat_window = 60;
     want.spool_mode = 0640;
@@ -112,6 +113,7 @@ unbound_keys = "refuse"
 min_rsa_bits = 3072
 types = ["ed25519", "rsa"]
 expiry_option = false
+rotation = "pending"
 [audit]
 mode = "required"
 key_served = true
@@ -199,9 +201,9 @@ void values_out_of_range() {
         bad("quarantine", s);
     for (const char* s : {"default=\"automatic\"", "default=false", "unbound_keys=\"no\""})
         bad("binding", s);
-    for (const char* s :
-         {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]", "types=[\"dsa\"]",
-          "types=\"rsa\"", "types=[\"ssh-rsa\"]", "expiry_option=1", "expiry_option=\"no\""})
+    for (const char* s : {"min_rsa_bits=1024", "min_rsa_bits=2047", "min_rsa_bits=16385", "types=[]",
+                          "types=[\"dsa\"]", "types=\"rsa\"", "types=[\"ssh-rsa\"]", "expiry_option=1",
+                          "expiry_option=\"no\"", "rotation=true", "rotation=\"on\""})
         bad("keys", s);
     for (const char* s :
          {"enabled=1", "enabled=\"yes\"", "directory=\"ftp\"", "directory=\"/\"", "directory=\"/a/../b\"",
@@ -306,7 +308,7 @@ void the_shipped_file_is_the_defaults() {
             text.erase(at + 1, 1);
             ++settings;
         }
-    CHECK_EQ(settings, std::size_t{38});
+    CHECK_EQ(settings, std::size_t{39});
     keyring::Policy want;
     want.binding_default = keyring::Binding::enforce; // what automatic means for a key that is added by hand
     CHECK(ctl::parse_config(text, path) == want);

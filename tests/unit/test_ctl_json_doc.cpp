@@ -7,6 +7,7 @@
 #include "gatectl/command_line.h"
 #include "gatectl/doctor/commands.h"
 #include "gatectl/doctor/machine.h"
+#include "gatectl/enrol/hand_over.h"
 
 #include <algorithm>
 #include <map>
@@ -90,6 +91,8 @@ class Page {
                                                             {"publication", "A publication"},
                                                             {"finding", "A finding"},
                                                             {"left out", "A left out"},
+                                                            {"pending key", "A pending key"},
+                                                            {"code", "A code"},
                                                             {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
@@ -181,6 +184,32 @@ void see_diagnoses(JsonPlace& p, Page& page) {
     page.see_all("A check", p.cli.json({"doctor", "--list"}));
 }
 
+void see_enrolment(JsonPlace& p, Page& page) {
+    static constexpr ctl::Passwords k_none{[](const std::string&) { return ctl::PasswordState::locked; },
+                                           [](const std::string&, const std::string&) {},
+                                           [](const std::string&) {}};
+    p.context.passwords = &k_none;
+    page.see("Codes made", p.cli.json({"enrol", "code", "--agent", "n1", "--dry-run"}));
+    const Json made = p.cli.json({"enrol", "code", "--agent", "n1", "--from", "::1", "--expires", "90d"});
+    page.see("Codes made", made);
+    page.see_all("A code", p.cli.json({"enrol", "codes"}));
+    const std::string id = made["codes"][0]["id"];
+    page.see("A cancellation", p.cli.json({"enrol", "cancel", id, "--dry-run"}));
+    page.see("A cancellation", p.cli.json({"enrol", "cancel", id}));
+    page.see("A window", p.cli.json({"enrol", "on", "--dry-run"}));
+    page.see("A window", p.cli.json({"enrol", "on", "--for", "1h"}));
+    page.see("A window", p.cli.json({"enrol", "status"}));
+    ctl::Context service = p.context;
+    const ctl::HandedOver login{.ticket = {enrol::Ticket::Kind::password, "", "192.0.2.1"}};
+    CHECK(ctl::hand_over(service, login, k_ecdsa521.line).answer == enrol::Answer::pending);
+    page.see_all("A pending key", p.cli.json({"keys", "pending"}));
+    page.see("A result", p.cli.json({"keys", "approve", "--agent", "n2", "--dry-run"}));
+    page.see("A rejection", p.cli.json({"keys", "reject", "p-", "--dry-run"}));
+    page.see("A rejection", p.cli.json({"keys", "reject", "p-"}));
+    page.see("A closing", p.cli.json({"enrol", "off", "--dry-run"}));
+    page.see("A closing", p.cli.json({"enrol", "off"}));
+}
+
 // What a dry run publishes is nothing, whatever it counts.
 void a_dry_run_publishes_nothing() {
     JsonPlace p;
@@ -247,6 +276,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
     for (const char* format : {"json", "revoked", "authorized_keys"})
         page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
     page.see("A key's history", p.cli.json({"keys", "history", "web"}));
+    see_enrolment(p, page);
     see_publications(p, page);
     see_diagnoses(p, page);
     page.nothing_is_left();

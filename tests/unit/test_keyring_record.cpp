@@ -74,6 +74,7 @@ void a_policy_round_trips() {
     p.drop_idle_timeout = UINT32_MAX;
     p.audit_key_served = true;
     p.keys_expiry_option = false;
+    p.keys_rotation = keyring::Rotation::automatic;
     p.ftp_enabled = true;
     p.ftp_directory = "/srv/ftp";
     p.ftp_uid = 17;
