@@ -6,6 +6,7 @@
 #include "gatectl/publish/config.h"
 #include "gatectl/store/location.h"
 #include "lib/base/text.h"
+#include "lib/enrol/codes.h"
 #include "lib/keyring/ftp_sender.h"
 
 #include <algorithm>
@@ -92,6 +93,13 @@ void count_key(const Facts& facts, StoreFacts& into, const StoredKey& key) {
         Store store(facts.context.store, facts.context.owner, facts.context.store_patience);
         const Store::Transaction transaction(store, Store::Transaction::Kind::read);
         out.published = store.published();
+        for (const PendingKey& key : store.pending())
+            out.pending.push_back(key.id);
+        if (const Enrolment now = store.enrolment();
+            enrol::is_open({now.window_from, now.window_until}, facts.now)) {
+            out.window_from = now.window_from;
+            out.window_until = now.window_until;
+        }
         store.each([&](const StoredKey& key) { count_key(facts, out, key); });
     } catch (const Problem& problem) {
         out.wrong = problem.what();

@@ -40,6 +40,9 @@ struct StoreFacts {
     std::size_t keys = 0;                             // that are not removed
     std::size_t active = 0;                           // and good now
     std::size_t fleet = 0;                            // good now, and no users of FTP
+    std::vector<std::string> pending;                 // ids of keys that wait for the administrator
+    std::int64_t window_from = 0;                     // of enrolment by password, while it is open
+    std::int64_t window_until = 0;                    // 0: it is closed
     std::vector<std::string> weak, expiring, unbound; // ids, with a word
 };
 

@@ -77,6 +77,21 @@ void tickets(const Facts& f, Report& report) {
                    "systemd-tmpfiles --create /usr/lib/tmpfiles.d/pandora-gate.conf");
 }
 
+constexpr std::int64_t k_long_window = 24 * 3600; // a day's work of enrolling a fleet
+
+void window(const Facts& f, Report& report) {
+    if (f.store.window_until - f.store.window_from > k_long_window)
+        report.add(fmt::format("enrolment by the account's password is on from {} until {}",
+                               time_text(f.store.window_from), time_text(f.store.window_until)),
+                   "pandora-gate enrol off, or pandora-gate enrol on --for 2h");
+}
+
+void pending(const Facts& f, Report& report) {
+    if (!f.store.pending.empty())
+        report.add(fmt::format("{} key(s) wait: {}", f.store.pending.size(), some_of(f.store.pending)),
+                   "pandora-gate keys pending, then keys approve ID --agent NAME, or keys reject ID");
+}
+
 constexpr Check k_checks[] = {
     {"gate.admin_port", Severity::error, "the administrators' sshd lets it in",
      "Keys of agents meet the rules of that sshd there, not the gate's.", k_needs_sshd, admin_port},
@@ -92,6 +107,12 @@ constexpr Check k_checks[] = {
     {"enrol.tickets", Severity::error, "no directory for tickets",
      "What a login may enrol is written there: without it, none is let in to enrol.", "sshd.not_set_up",
      tickets},
+    {"enrol.window", Severity::warning, "enrolment is on for over a day",
+     "Whoever has the account's password can hand over keys, and has all that time to.",
+     "sshd.not_set_up store.missing store.unusable", window},
+    {"enrol.pending", Severity::warning, "keys wait to be approved",
+     "Their agents cannot deliver before somebody looks.", "sshd.not_set_up store.missing store.unusable",
+     pending},
 };
 
 } // namespace

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import stat
 import subprocess
 import time
@@ -531,6 +532,27 @@ simple("gate.pam_service", lambda: changed(OWN_UNIT, f"[Service]\nExecStart={SSH
        else edit(OWN, "PAMServiceName .*", "PAMServiceName sshd"), base="own")
 simple("enrol.socket", lambda: changed("/run/pandora-gate/enrol.sock", None), base="enrol")
 simple("enrol.tickets", lambda: moded("/run/pandora-gate/tickets", 0o755), base="enrol")
+
+
+@breaks("enrol.window", base="enrol")
+def _(world):
+    world.gate("enrol", "on", "--for", "3d")
+    yield
+    world.gate("enrol", "off")
+
+
+@breaks("enrol.pending", base="enrol")
+def _(world):
+    store = sqlite3.connect(STORE)
+    with store:
+        store.execute("INSERT INTO pending_key (fingerprint, id, type, blob, comment, peer, site, asked_at, in_place_of)"
+                      " VALUES ('SHA256:x', 'p-x', 'ssh-ed25519', 'x', 'x', '192.0.2.1', '192.0.2.1', 1, '')")
+    yield
+    with store:
+        store.execute("DELETE FROM pending_key")
+    store.close()
+
+
 simple("ftp.config", lambda: changed(VSFTPD, None), base="ftp")
 simple("ftp.anonymous", lambda: edit(VSFTPD, "^anonymous_enable=NO\n", ""), base="ftp")
 simple("ftp.guest", lambda: edit(VSFTPD, "^guest_username=.*", "guest_username=nobody"), base="ftp")
