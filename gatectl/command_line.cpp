@@ -1,5 +1,6 @@
 #include "gatectl/command_line.h"
 
+#include "gatectl/doctor/commands.h"
 #include "gatectl/enrol/command_line.h"
 #include "gatectl/setup/command_line.h"
 
@@ -18,6 +19,7 @@ CommandLine::CommandLine() {
     pause_commands();
     quarantine_commands();
     backup_commands();
+    register_doctor({app, context, command});
     register_enrol({app, context, command});
     register_setup({app, context, command});
     app.require_subcommand(1);

@@ -6,6 +6,8 @@
 #include "tests/unit/test_ctl_setup.h"
 
 #include "gatectl/command_line.h"
+#include "gatectl/doctor/commands.h"
+#include "gatectl/doctor/machine.h"
 #include "gatectl/enrol/hand_over.h"
 
 #include <algorithm>
@@ -90,6 +92,8 @@ class Page {
                                                             {"publication", "A publication"},
                                                             {"setup step", "A setup step"},
                                                             {"live", "A life"},
+                                                            {"finding", "A finding"},
+                                                            {"left out", "A left out"},
                                                             {"pending key", "A pending key"},
                                                             {"code", "A code"},
                                                             {"key changes", "Key changes"}};
@@ -193,6 +197,13 @@ void see_setups(Page& page) {
     page.see("A setup", Json::parse(m.run(to_remove())));
 }
 
+void see_diagnoses(JsonPlace& p, Page& page) {
+    const TempDir empty; // a machine without anything
+    page.see("A diagnosis",
+             Json::parse(ctl::doctor_command(p.context, {.json = true}, ctl::doctor::Machine(empty.path()))));
+    page.see_all("A check", p.cli.json({"doctor", "--list"}));
+}
+
 void see_enrolment(JsonPlace& p, Page& page) {
     static constexpr ctl::Passwords k_none{[](const std::string&) { return ctl::PasswordState::locked; },
                                            [](const std::string&, const std::string&) {},
@@ -288,6 +299,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
     see_enrolment(p, page);
     see_publications(p, page);
     see_setups(page);
+    see_diagnoses(p, page);
     page.nothing_is_left();
 }
 
