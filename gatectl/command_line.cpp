@@ -1,5 +1,8 @@
 #include "gatectl/command_line.h"
 
+#include "gatectl/agent/commands.h"
+#include "gatectl/explain/commands.h"
+
 namespace gate::ctl {
 
 namespace {
@@ -15,6 +18,8 @@ CommandLine::CommandLine() {
     pause_commands();
     quarantine_commands();
     backup_commands();
+    register_explain({app, context, command});
+    register_agent({app, context, command});
     app.require_subcommand(1);
 }
 
