@@ -2,6 +2,7 @@
 
 #include "gatectl/agent/commands.h"
 #include "gatectl/explain/commands.h"
+#include "gatectl/probe/commands.h"
 
 namespace gate::ctl {
 
@@ -20,6 +21,7 @@ CommandLine::CommandLine() {
     backup_commands();
     register_explain({app, context, command});
     register_agent({app, context, command});
+    register_probe({app, context, command});
     app.require_subcommand(1);
 }
 

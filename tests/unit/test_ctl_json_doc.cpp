@@ -4,7 +4,10 @@
 #include "tests/unit/test_ctl_keys.h"
 #include "tests/unit/test_ctl_place.h"
 
+#include "gatectl/agent/health.h"
 #include "gatectl/command_line.h"
+#include "gatectl/explain/steps.h"
+#include "gatectl/probe/tries.h"
 
 #include <algorithm>
 #include <map>
@@ -86,6 +89,11 @@ class Page {
                                                             {"values", "Values"},
                                                             {"key", "A key"},
                                                             {"publication", "A publication"},
+                                                            {"step", "A step"},
+                                                            {"trie", "A try"},
+                                                            {"finding", "A finding"},
+                                                            {"health key", "A health key"},
+                                                            {"last event", "A last event"},
                                                             {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
@@ -170,6 +178,23 @@ void see_publications(JsonPlace& p, Page& page) {
     page.see("A keyring", p.cli.json({"keyring", "install", "--rollback", "--dry-run", file}));
 }
 
+// What asks programs, a server or the audit: as it is printed, whoever asked.
+void see_looks(Page& page) {
+    ctl::Walk walk{.user = "u", .key = "k", .fingerprint = "f", .address = "::1", .service = "sshd"};
+    walk.pass("authkeys", "x");
+    page.see("An explanation", Json::parse(to_json(walk).dump()));
+    walk.refuse(spool::Reason::shell, "y");
+    page.see("An explanation", Json::parse(to_json(walk).dump()));
+    ctl::ProbeReport probe{.target = "h", .tries = {{.name = "n", .what = "w"}}, .left_behind = {"x"}};
+    probe.tries.push_back({.name = "n", .what = "w", .result = ctl::TryResult::untried, .note = "why"});
+    page.see("A probe", Json::parse(to_json(probe).dump()));
+    ctl::AgentState state{.name = "web01", .keys = {{.id = "k"}}, .last_drop = 1, .waiting = {"q"}};
+    page.see("An agent's health", Json::parse(to_json(state).dump()));
+    state.trail.login.time = state.trail.drop.time = state.trail.refusal.time = "2026-11-24T06:01:02.123Z";
+    state.findings.push_back({ctl::Health::broken, "x", "y"});
+    page.see("An agent's health", Json::parse(to_json(state).dump()));
+}
+
 // What a dry run publishes is nothing, whatever it counts.
 void a_dry_run_publishes_nothing() {
     JsonPlace p;
@@ -237,6 +262,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
         page.see_all("A key", p.cli.json({"keys", "export", "--format", format}));
     page.see("A key's history", p.cli.json({"keys", "history", "web"}));
     see_publications(p, page);
+    see_looks(page);
     page.nothing_is_left();
 }
 
