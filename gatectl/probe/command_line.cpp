@@ -77,6 +77,10 @@ void register_probe(const Registry& registry) {
         ->type_name("TRY")
         ->expected(1)
         ->take_all();
+    probe->add_option("--only", request->only, "Try nothing but this; may be repeated")
+        ->type_name("TRY")
+        ->expected(1)
+        ->take_all();
     probe->add_flag("--json", request->json, "For programs");
     probe->callback([request, context = &registry.context, run = &registry.command] {
         *run = [request, context] { return gate::ctl::probe(*context, *request); };

@@ -6,6 +6,7 @@
 #include "gatectl/context.h"
 #include "gatectl/registry.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,15 @@ struct ProbeRequest {
     std::string ca{}; // who vouches for the certificate; empty: whom this machine believes
     bool plain = false;
     std::vector<std::string> skip{};
+    std::vector<std::string> only{}; // none: all
     bool json = false;
+
+    [[nodiscard]] bool wants(const std::string& name) const {
+        const auto in = [&name](const std::vector<std::string>& names) {
+            return std::find(names.begin(), names.end(), name) != names.end();
+        };
+        return !in(skip) && (only.empty() || in(only));
+    }
 };
 
 // The context's exit status: 0 nothing succeeded, 1 something did (or what must be accepted was not), 2

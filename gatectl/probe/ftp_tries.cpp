@@ -219,7 +219,7 @@ void FtpProbe::run(ProbeReport& report) {
             .name = "upload", .what = "a file", .result = TryResult::lost, .note = first_line(stored.answer)};
     report.tries.push_back(std::move(upload));
     for (const Try& one : k_tries) {
-        if (std::ranges::find(request_.skip, one.name) != request_.skip.end())
+        if (!request_.wants(one.name))
             continue;
         Tried tried;
         try {
@@ -240,9 +240,10 @@ void FtpProbe::run(ProbeReport& report) {
 } // namespace
 
 ProbeReport probe_ftp(Context& context, const ProbeRequest& request) {
-    for (const std::string& name : request.skip)
-        if (std::ranges::find(k_tries, name, &Try::name) == std::end(k_tries))
-            stop(Status::usage, "--skip: there is no try \"{}\"", escape_visible(name));
+    for (const auto* names : {&request.skip, &request.only})
+        for (const std::string& name : *names)
+            if (std::ranges::find(k_tries, name, &Try::name) == std::end(k_tries))
+                stop(Status::usage, "there is no try \"{}\"", escape_visible(name));
     ProbeReport report{.target = escape_visible(fmt::format("{} at ftp://{}", request.user, request.target))};
     FtpProbe(context, request).run(report);
     return report;

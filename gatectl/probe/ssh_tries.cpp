@@ -272,7 +272,8 @@ constexpr Try k_tries[] = {
    P{return p.shows({}, {"scp -t " + p.request_.path + "; " + k_compute}, k_computed);
 }
 }
-, {"scp-target", "a command in the target of scp -t", P{return p.shows({}, {"scp -t /nowhere/`id`"}, "uid=");
+, {"scp-target", "a command in the target of scp -t",
+   P{return p.shows({}, {"scp -t -d /nowhere/`echo pandora-$((40+2))`"}, k_computed);
 }
 }
 , {"subsystem", "another subsystem", subsystem},
@@ -387,7 +388,7 @@ void SshProbe::run(ProbeReport& report) {
     if (request_.deliver)
         report.tries.push_back(deliver(*this));
     for (const Try& one : k_tries) {
-        if (std::ranges::find(request_.skip, one.name) != request_.skip.end())
+        if (!request_.wants(one.name))
             continue;
         Tried tried = one.attempt(*this);
         tried.name = one.name;
@@ -402,9 +403,10 @@ void SshProbe::run(ProbeReport& report) {
 } // namespace
 
 ProbeReport probe_ssh(Context& context, const ProbeRequest& request) {
-    for (const std::string& name : request.skip)
-        if (std::ranges::find(k_tries, name, &Try::name) == std::end(k_tries))
-            stop(Status::usage, "--skip: there is no try \"{}\"", escape_visible(name));
+    for (const auto* names : {&request.skip, &request.only})
+        for (const std::string& name : *names)
+            if (std::ranges::find(k_tries, name, &Try::name) == std::end(k_tries))
+                stop(Status::usage, "there is no try \"{}\"", escape_visible(name));
     ProbeReport report{.target = escape_visible(fmt::format("{}@{}", request.user, request.target))};
     SshProbe probe(request);
     probe.log_in(context);

@@ -4,6 +4,7 @@ very programs, over the real protocols. What it has made it takes away again."""
 import json
 import os
 import pathlib
+import socket
 import stat
 
 import pytest
@@ -21,12 +22,22 @@ DOCUMENT_HOLES = {"plain-login", "SIZE", "MDTM", "overwrite", "APPE", "REST", "S
 
 
 @pytest.fixture(scope="module", autouse=True)
-def tun():
-    """For the try that needs one."""
+def furnished():
+    """What two tries need."""
     pathlib.Path("/dev/net").mkdir(exist_ok=True)
     path = pathlib.Path("/dev/net/tun")
     if not path.exists():
         os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(10, 200))
+    # And a socket that a machine with systemd has.
+    bus = pathlib.Path("/run/dbus/system_bus_socket")
+    bus.parent.mkdir(exist_ok=True)
+    bus.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(bus))
+        listening.listen(64)
+        bus.chmod(0o666)
+        yield
+    bus.unlink()
 
 
 def ssh_words(client, *options, path=DATA_IN):
@@ -81,26 +92,15 @@ def test_with_a_packet_that_must_be_accepted(world, gate):
     (name, content), = world.delivered().items()
     assert name.startswith("test.") and b"agent_name='test'" in content
     # Another agent's packet is none that is accepted, and that is no success.
-    status, results, _answer = probe(world, *ssh_words(gate, "--deliver", "--agent", "stranger"))
+    status, results, _answer = probe(world, *ssh_words(gate, "--deliver", "--agent", "stranger", "--only", "shell"))
     assert (status, results["deliver"]) == (1, "NOT ACCEPTED")
 
 
 def test_a_hole_of_ours_would_be_found(world, gate):
-    """The control: the same sshd, the same key, and one line that is not as shipped."""
-    from world import SSHD_DROP_IN, Sshd
-    config = pathlib.Path("/etc/ssh/sshd_config").read_text()
-    open_one = SSHD_DROP_IN.read_text().replace("AllowTcpForwarding no", "AllowTcpForwarding yes") \
-        .replace("DisableForwarding yes", "DisableForwarding no")
-    path = world.dir / "opened.conf"
-    path.write_text(open_one)
-    opened = Sshd(world, "opened", 2241, config.replace("/etc/ssh/sshd_config.d/*.conf", str(path)))
-    try:
-        gate.sshd = opened
-        status, results, _answer = probe(world, *ssh_words(gate))
-    finally:
-        opened.stop()
-    assert status == 1
-    assert having(results, "SUCCEEDED") == {"forward-L", "forward-D", "forward-R"}
+    """The control: the same sshd and the same key, and a shell in drop's place."""
+    with world.another_drop("/bin/sh"):
+        status, results, _answer = probe(world, *ssh_words(gate, "--only", "shell", "--only", "read-scp", "--only", "forward-L"))
+    assert (status, results) == (1, {"shell": "SUCCEEDED", "read-scp": "refused", "forward-L": "refused"})
 
 
 def test_for_people_and_without_root(world, gate, tmp_path):
@@ -109,17 +109,18 @@ def test_for_people_and_without_root(world, gate, tmp_path):
     run("install", "-d", "-o", "admina", "-m", "700", directory)
     key = directory / "key"
     run("install", "-o", "admina", "-m", "600", gate.key, key)
-    words = ssh_words(gate, "--skip", "tunnel")
+    few = [word for name in ("shell", "read-scp", "list", "write-tmp", "forward-D", "password") for word in ("--only", name)]
+    words = ssh_words(gate, *few)
     words[words.index("--key") + 1] = key
     done = run("setpriv", "--reuid", "admina", "--regid", "admina", "--clear-groups", "/usr/sbin/pandora-gate", *words)
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["TRY", "RESULT"]
-    assert lines[-1] == f"pandora@127.0.0.1: {len(lines) - 2} tries, 0 succeeded"
+    assert lines[-1] == "pandora@127.0.0.1: 6 tries, 0 succeeded" and len(lines) == 8
     assert all(line.endswith(" refused") for line in lines[1:-1]), lines
     assert max(map(len, lines)) <= 80
     assert "the host key was believed unseen: " in done.stderr
     # What only root can try is said, and is a status of its own.
-    words = words[:-2]
+    words = [*words, "--only", "tunnel"]
     done = run("setpriv", "--reuid", "admina", "--regid", "admina", "--clear-groups", "/usr/sbin/pandora-gate", *words,
                check=False)
     assert done.returncode == 2
@@ -127,7 +128,7 @@ def test_for_people_and_without_root(world, gate, tmp_path):
 
 
 def test_who_the_server_is_has_to_be_known(world, gate):
-    words = [w for w in ssh_words(gate) if w != "--accept-host-key"]
+    words = [w for w in ssh_words(gate, "--only", "shell") if w != "--accept-host-key"]
     done = world.gate(*words, "--known-hosts", "/dev/null", check=False)
     assert (done.returncode, done.stdout) == (69, "")
     assert "Host key verification failed" in done.stderr

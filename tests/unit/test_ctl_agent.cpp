@@ -50,7 +50,7 @@ void lines_backwards() {
     std::size_t count = 0;
     std::uint64_t budget = 64 << 20;
     CHECK(ctl::each_line_backwards(file, budget, [&](std::string_view line) {
-        count += line == "last" || line.starts_with("second x") ? 1 : 0;
+        count += line == "last" || line.starts_with("second x") ? 1U : 0U;
         return true;
     }));
     CHECK_EQ(count, 2U);
