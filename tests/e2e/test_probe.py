@@ -64,14 +64,14 @@ def test_an_open_server_shows_its_holes(world, user, holes):
     client = world.stock_client(user)
     where = pathlib.Path(f"/var/spool/{user}")
     home = pathlib.Path(f"/home/{user}")
-    before = snapshot(where, home)
+    before = {p: m for p, m in snapshot(where, home).items() if ".cache" not in p and "_history" not in p}
     status, results, answer = probe(world, *ssh_words(client, path=where / "data_in"))
     assert status == 1
     assert having(results, "SUCCEEDED") >= holes, holes - having(results, "SUCCEEDED")
     assert len(having(results, "SUCCEEDED")) >= 8
     assert having(results, "refused") >= {"no-key", "password", "subsystem", "x11"}
     assert answer["left_behind"] == []
-    assert {p: m for p, m in snapshot(where, home).items() if "cache" not in p} == before
+    assert {p: m for p, m in snapshot(where, home).items() if ".cache" not in p and "_history" not in p} == before
     assert not list(pathlib.Path("/tmp").glob("pandora-gate-probe*"))
 
 
@@ -99,8 +99,8 @@ def test_with_a_packet_that_must_be_accepted(world, gate):
 def test_a_hole_of_ours_would_be_found(world, gate):
     """The control: the same sshd and the same key, and a shell in drop's place."""
     with world.another_drop("/bin/sh"):
-        status, results, _answer = probe(world, *ssh_words(gate, "--only", "shell", "--only", "read-scp", "--only", "forward-L"))
-    assert (status, results) == (1, {"shell": "SUCCEEDED", "read-scp": "refused", "forward-L": "refused"})
+        status, results, _answer = probe(world, *ssh_words(gate, "--only", "shell", "--only", "forward-L"))
+    assert (status, results) == (1, {"shell": "SUCCEEDED", "forward-L": "refused"})
 
 
 def test_for_people_and_without_root(world, gate, tmp_path):

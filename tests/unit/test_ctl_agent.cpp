@@ -191,8 +191,8 @@ void printed() {
              "last drop    2027-01-15T07:55:01.000Z from 192.0.2.2, key web, web01.1.data\n"
              "last refusal 2027-01-15T07:56:00.000Z from 192.0.2.2, key web, x\\x0a.1.data\n"
              "             this key may not send for the agent in the file name (rule\n"
-             "             agent.name); to change that: ask the administrator to add the\n"
-             "             agent to the key\n"
+             "             agent.name); to change that: ask the administrator to add the agent\n"
+             "             to the key\n"
              "quarantine   20270115T060102Z-0123456789abcdef\n");
 }
 
