@@ -44,7 +44,10 @@ void judge_keys(AgentState& state, std::int64_t now) {
 
 void judge_drops(AgentState& state, std::int64_t now, std::int64_t silent_for) {
     const LastEvent& refusal = state.trail.refusal;
-    if (!refusal.time.empty() && !is_harmless(refusal) && seconds_of(refusal.time) >= state.last_drop)
+    // Times of the audit are in the order of their letters; the memory of a key knows seconds only.
+    const bool since_then =
+        refusal.time > state.trail.drop.time && seconds_of(refusal.time) >= state.last_drop;
+    if (!refusal.time.empty() && !is_harmless(refusal) && since_then)
         state.findings.push_back(
             {Health::broken,
              fmt::format("what it tried last was refused (rule {})", escape_visible(refusal.rule)),

@@ -154,6 +154,11 @@ void health() {
     state = good();
     state.trail.refusal = {.time = "2027-01-15T07:55:00.000Z", .rule = "name.form"};
     CHECK(judged(state) == Health::healthy); // before the last drop
+    state.trail.drop.time = "2027-01-15T07:55:01.500Z";
+    state.trail.refusal.time = "2027-01-15T07:55:01.499Z";
+    CHECK(judged(state) == Health::healthy); // in the same second
+    state.trail.refusal.time = "2027-01-15T07:55:01.501Z";
+    CHECK(judged(state) == Health::broken);
     state.trail.refusal.time = "2027-01-15T07:56:00.000Z";
     CHECK(judged(state) == Health::broken);
     state.trail.refusal.rule = "name.remote_config";
