@@ -145,7 +145,7 @@ $(O)/sweep: $(call objs,$(SWEEP_SRC)) $(call archives,spool audit keyring sandbo
 
 $(O)/pandora-gate: $(call objs,$(CTL_SRC)) $(call archives,enrol spool audit keyring base)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto -lpam $(L_XXHASH) -lexpat
+	$(Q)$(ALLLD) -pie -o $@ $^ -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lssl -lcrypto -lpam $(L_XXHASH) -lexpat
 
 $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,enrol audit keyring base) pam_pandora/exports.map
 	$(call say,LINK,$@)
@@ -186,7 +186,7 @@ $(O)/libctl.a: $(call objs,$(filter-out %/main.cpp,$(CTL_SRC)))
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(O)/libundertest.a $(O)/libctl.a $(call archives,enrol spool audit keyring sandbox base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lcrypto -lpam -lexpat
+	$(Q)$(ALLLD) -o $@ $^ -lcmocka -lxxhash -lcap -lseccomp -lpam -lsoci_sqlite3 -lsoci_core -lsqlite3 -lfmt -larchive -lssl -lcrypto -lpam -lexpat
 $(O)/tests/pam/%: $(O)/obj/tests/pam/%.o $(O)/pam_pandora.so $(call archives,enrol audit keyring base)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -244,7 +244,6 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
 # What takes bytes from strangers or from a damaged file, and what that stands on.
 FUZZED   := $(foreach l,base keyring audit enrol spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
             $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp forcecmd/front/enrol/*.cpp) \
-            $(patsubst %,forcecmd/front/%.cpp,words request paths) \
             $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units) \
             $(patsubst %,gatectl/%.cpp,crypto $(addprefix keys/,csv foreign_format key_line network numbers public_key when wire))
 fuzz-programs: $(FUZZ_BIN)

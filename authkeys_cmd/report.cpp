@@ -46,7 +46,7 @@ std::string event_line(const Answer& answer, std::string_view user, std::string_
 }
 
 void report(const Answer& answer, const Request& request) {
-    if (answer.tell == Answer::Tell::nothing)
+    if (answer.tell == Answer::Tell::nothing || !request.report)
         return;
     Ration ration;
     if (about_the_keyring(answer.status))

@@ -16,6 +16,10 @@ Result<Request> parse_request(int argc, const char* const* argv) {
             request.keyring = argv[at + 1];
         } else if (option == "--state") {
             request.state = argv[at + 1];
+        } else if (option == "--report") {
+            if (argv[at + 1] != std::string_view("no"))
+                return fail(Errc::bad_input, "--report takes \"no\"");
+            request.report = false;
         } else if (option == "--owner") {
             const auto uid = parse_u64(argv[at + 1]);
             if (!uid || *uid >= k_no_uid)

@@ -1,4 +1,4 @@
-// The command line: authkeys [--keyring FILE] [--owner UID] [--state DIR] USER FINGERPRINT
+// The command line: authkeys [--keyring FILE] [--owner UID] [--state DIR] [--report no] USER FINGERPRINT
 //
 // sshd fills USER and FINGERPRINT from %u and %f; a stranger chose both. The options are for tests and for
 // installations that keep the keyring elsewhere; they come first, so that no user name can be one of them.
@@ -20,6 +20,7 @@ struct Request {
     const char* keyring = keyring::k_default_path;
     uid_t owner = 0;
     const char* state = k_default_state;
+    bool report = true; // no: for `pandora-gate explain`, which asks and is no login
     std::string_view user;
     std::string_view fingerprint; // as given; not yet parsed
 };

@@ -23,8 +23,10 @@ void print(const std::string& text) {
         stop(Status::io, "the command was carried out, but its output could not be written");
 }
 
-void demand_root(const Context& context) {
-    if (context.owner != 0 &&
+// `probe` has no business with them, and runs on machines that have neither.
+void demand_root(const CommandLine& line) {
+    const Context& context = line.context;
+    if (!line.app.got_subcommand("probe") && context.owner != 0 &&
         (context.store == k_default_store || context.keyring == keyring::k_default_path))
         stop(Status::no_permission,
              "the store and the keyring are root's: run it as root, for instance with sudo");
@@ -48,7 +50,7 @@ void demand_root(const Context& context) {
     const Terminal terminal = look_at_terminal(STDOUT_FILENO);
     context.columns = terminal.columns;
     context.colour = terminal.colour;
-    demand_root(context);
+    demand_root(line);
     audit::Transport transport;
     context.audit = &transport;
     ProgressBar bar;

@@ -1,7 +1,10 @@
 #include "gatectl/command_line.h"
 
+#include "gatectl/agent/commands.h"
 #include "gatectl/doctor/commands.h"
 #include "gatectl/enrol/command_line.h"
+#include "gatectl/explain/commands.h"
+#include "gatectl/probe/commands.h"
 #include "gatectl/setup/command_line.h"
 
 namespace gate::ctl {
@@ -22,6 +25,9 @@ CommandLine::CommandLine() {
     register_doctor({app, context, command});
     register_enrol({app, context, command});
     register_setup({app, context, command});
+    register_explain({app, context, command});
+    register_agent({app, context, command});
+    register_probe({app, context, command});
     app.require_subcommand(1);
 }
 

@@ -2,16 +2,19 @@
 
 #include "forcecmd/front/pump.h"
 #include "forcecmd/front/remote_dropbox.h"
-#include "forcecmd/front/request.h"
 #include "forcecmd/front/scp/sink.h"
 #include "forcecmd/front/sftp/server.h"
 #include "lib/base/file.h"
 #include "lib/base/text.h"
+#include "lib/spool/request.h"
 
 #include <algorithm>
 #include <memory>
 
 namespace gate::drop {
+
+using spool::ClientRequest;
+using spool::VirtualTree;
 
 namespace {
 
@@ -54,7 +57,7 @@ int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
     if (hostile::is_request(login))
         return hostile::serve(channel, login);
 #endif
-    const ClientRequest request = parse_request(login.command);
+    const ClientRequest request = spool::parse_request(login.command);
     const VirtualTree tree(login.policy.spool_directory,
                            login.policy.drop_recursive == keyring::Recursive::flatten);
     std::unique_ptr<Machine> machine;

@@ -30,8 +30,9 @@ struct Count {
     return count.at_us <= now && now - count.at_us < k_backlog_fresh_us;
 }
 
-// Files in the directory, `enough` at the most: nobody needs to know more.
-[[nodiscard]] Result<std::uint64_t> count_files(int directory, std::uint64_t enough) {
+} // namespace
+
+Result<std::uint64_t> count_files(int directory, std::uint64_t enough) {
     Fd again{::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(again.valid() ? ::fdopendir(again.get()) : nullptr,
                                                   ::closedir);
@@ -47,8 +48,6 @@ struct Count {
     }
     return files;
 }
-
-} // namespace
 
 Result<void> Backlog::open(int state_dir, int data_in, std::uint64_t most) {
     most_ = most;

@@ -12,6 +12,9 @@ namespace gate::spool {
 inline constexpr const char* k_backlog_name = "backlog"; // in StatePaths::directory
 inline constexpr std::int64_t k_backlog_fresh_us = 5'000'000;
 
+// Files in an open directory, `enough` at the most: nobody needs to know more. Errors: system.
+[[nodiscard]] Result<std::uint64_t> count_files(int directory, std::uint64_t enough);
+
 class Backlog {
   public:
     // Counts if the number is old and nobody else is counting; at most `most` + 1 are counted. `data_in` is

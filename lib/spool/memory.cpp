@@ -84,6 +84,11 @@ Result<void> Memory::open(int dir, const std::string& name, uid_t owner) {
     return {};
 }
 
+Result<void> Memory::open_to_look(int dir, const std::string& name, uid_t owner) {
+    GATE_TRY(fd_, open_shared(dir, name.c_str(), Open::read, owner));
+    return {};
+}
+
 std::optional<Error> Memory::take_trouble() {
     return std::exchange(trouble_, std::nullopt);
 }
@@ -243,6 +248,13 @@ Memory::Hold::Sum Memory::Hold::recent() {
         m.bytes_ -= e.size;
     }
     return {m.files_, m.bytes_};
+}
+
+std::int64_t Memory::Hold::last_us() const {
+    const auto& entries = memory_.entries_;
+    const auto last =
+        std::find_if(entries.rbegin(), entries.rend(), [](const MemoryEntry& e) { return e.time_us != 0; });
+    return last == entries.rend() ? 0 : last->time_us;
 }
 
 bool Memory::Hold::knows(const DropDigest& digest) const {

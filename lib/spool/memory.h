@@ -87,6 +87,8 @@ class Memory {
     // The file of this name (it is made if it is missing). On an error the object remembers nothing.
     // Errors: those of open_shared.
     [[nodiscard]] Result<void> open(int dir, const std::string& name, uid_t owner);
+    // The same for somebody who only looks: nothing is made, and only what reads may be called.
+    [[nodiscard]] Result<void> open_to_look(int dir, const std::string& name, uid_t owner);
     [[nodiscard]] int fd() const { return fd_.get(); }
 
     // Why nothing is remembered (any more), or what had to be forgotten; each cause once.
@@ -108,6 +110,8 @@ class Memory {
         };
         // What the key has delivered within quota.window.
         [[nodiscard]] Sum recent();
+        // When the last one was delivered that is remembered, in microseconds since the epoch; 0: none is.
+        [[nodiscard]] std::int64_t last_us() const;
         // Has this been delivered within spool.resend_window?
         [[nodiscard]] bool knows(const DropDigest& digest) const;
         // It has been now.

@@ -2,14 +2,14 @@
 // with a second canonicaliser that works on a list of components.
 #pragma once
 
-#include "forcecmd/front/paths.h"
+#include "lib/spool/paths.h"
 #include "tests/fuzz/require.h"
 
 #include <vector>
 
 namespace gate::fuzz {
 
-using drop::VirtualTree;
+using spool::VirtualTree;
 
 [[nodiscard]] inline std::vector<std::string> components_of(std::string_view path) {
     std::vector<std::string> parts(1);

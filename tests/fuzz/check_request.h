@@ -1,14 +1,14 @@
 // What a client asks for: the same whatever the quoting, never a read, and every refusal has its reason.
 #pragma once
 
-#include "forcecmd/front/request.h"
+#include "lib/spool/request.h"
 #include "tests/fuzz/check_words.h"
 
 #include <algorithm>
 
 namespace gate::fuzz {
 
-[[nodiscard]] inline bool same_request(const drop::ClientRequest& a, const drop::ClientRequest& b) {
+[[nodiscard]] inline bool same_request(const spool::ClientRequest& a, const spool::ClientRequest& b) {
     return a.kind == b.kind && a.reason == b.reason && a.scp_protocol == b.scp_protocol &&
            a.target == b.target && a.recursive == b.recursive &&
            a.target_is_directory == b.target_is_directory;
@@ -16,7 +16,7 @@ namespace gate::fuzz {
 
 // scp's options as a reader of the manual would find them: letters of words that begin with '-', up to the
 // first word that does not, or "--".
-inline void check_scp_sink(const drop::ClientRequest& request, const std::vector<std::string>& words) {
+inline void check_scp_sink(const spool::ClientRequest& request, const std::vector<std::string>& words) {
     std::string letters;
     std::size_t at = 1;
     for (; at < words.size() && words[at].size() > 1 && words[at][0] == '-'; ++at) {
@@ -35,8 +35,8 @@ inline void check_scp_sink(const drop::ClientRequest& request, const std::vector
 }
 
 inline void check_request(std::string_view input) {
-    using Kind = drop::ClientRequest::Kind;
-    const auto request = drop::parse_request(std::string(input));
+    using Kind = spool::ClientRequest::Kind;
+    const auto request = spool::parse_request(std::string(input));
     const Words words = split_by_lookahead(input);
     const bool refused = request.kind == Kind::refused;
     REQUIRE(refused == (request.reason != spool::Reason::none));
@@ -64,8 +64,8 @@ inline void check_request(std::string_view input) {
     if (!words || words->empty())
         return;
     const std::string line = quote_words(*words);
-    const auto requoted = drop::parse_request(line);
-    if (line.size() <= drop::k_max_command && requoted.kind != Kind::sftp)
+    const auto requoted = spool::parse_request(line);
+    if (line.size() <= spool::k_max_command && requoted.kind != Kind::sftp)
         REQUIRE(same_request(requoted, request));
 }
 

@@ -129,14 +129,14 @@ inline void check_scp(std::string_view input) {
         "/var/spool/data_in", "",         "~",      "/var/spool/data_in/T_1.data",
         "W_2.data",           "x y.data", "/etc/x", "/var/spool/data_in/a/b_1.data"};
     const std::uint8_t how = in.byte();
-    drop::ClientRequest request;
-    request.kind = drop::ClientRequest::Kind::scp_sink;
+    spool::ClientRequest request;
+    request.kind = spool::ClientRequest::Kind::scp_sink;
     request.target = k_targets[how % 8];
     request.recursive = (how & 0x20) != 0;
     request.target_is_directory = (how & 0x40) != 0;
     const bool interrupted = (how & 0x80) != 0;
     const std::string_view bytes = in.rest();
-    const drop::VirtualTree tree("/var/spool/data_in");
+    const spool::VirtualTree tree("/var/spool/data_in");
 
     const auto play_in = [&](std::size_t chunk) {
         const Peak peak;

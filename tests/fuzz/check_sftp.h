@@ -61,7 +61,7 @@ struct Frame {
 
 class SftpOracle {
   public:
-    explicit SftpOracle(const drop::VirtualTree& tree) : tree_(tree) {}
+    explicit SftpOracle(const spool::VirtualTree& tree) : tree_(tree) {}
 
     // One request, its one answer, and what happened meanwhile.
     void judge_answer(const Frame& request, const Frame& answer, const ModelDropbox& dropbox) {
@@ -267,7 +267,7 @@ class SftpOracle {
     }
 
     void attributes(bool found, std::string_view body, std::optional<std::string_view> path) {
-        using Place = drop::VirtualTree::Place;
+        using Place = spool::VirtualTree::Place;
         if (!path) {
             REQUIRE(!found);
             return;
@@ -283,14 +283,14 @@ class SftpOracle {
         }
     }
 
-    const drop::VirtualTree& tree_;
+    const spool::VirtualTree& tree_;
     Files files_;
     std::set<std::string> known_; // every name that was accepted in this session
     std::set<std::string> sent_;  // those that were published
 };
 
 // Packet by packet: which answers there are, each looked at. True if the conversation ended with an error.
-inline void check_packet_by_packet(const drop::VirtualTree& tree, std::string_view bytes,
+inline void check_packet_by_packet(const spool::VirtualTree& tree, std::string_view bytes,
                                    const Played& whole) {
     ModelDropbox dropbox;
     drop::sftp::Server server(dropbox, tree);
@@ -334,7 +334,7 @@ inline void check_packet_by_packet(const drop::VirtualTree& tree, std::string_vi
 
 // First byte: raw bytes or a script, and how the session ends.
 inline void check_sftp(std::string_view input) {
-    static const drop::VirtualTree tree("/var/spool/data_in");
+    static const spool::VirtualTree tree("/var/spool/data_in");
     Decisions in(input);
     const std::uint8_t how = in.byte();
     const std::string bytes = (how & 1) != 0 ? std::string(in.rest()) : SftpScript(in.rest()).bytes();

@@ -1,7 +1,7 @@
 // The word splitter against a second one, written the other way round: from the words' edges inwards.
 #pragma once
 
-#include "forcecmd/front/words.h"
+#include "lib/spool/words.h"
 #include "tests/fuzz/require.h"
 
 #include <optional>
@@ -15,7 +15,7 @@ using Words = std::optional<std::vector<std::string>>;
 // characters.
 [[nodiscard]] inline Words split_by_lookahead(std::string_view s) {
     constexpr std::string_view k_refused = "`$;|&<>()*?[\n";
-    if (s.size() > drop::k_max_command || s.find('\0') != s.npos)
+    if (s.size() > spool::k_max_command || s.find('\0') != s.npos)
         return std::nullopt;
     std::vector<std::string> words;
     for (std::size_t at = 0;;) {
@@ -66,7 +66,7 @@ using Words = std::optional<std::vector<std::string>>;
                 ++at;
             }
         }
-        if (words.size() == drop::k_max_words)
+        if (words.size() == spool::k_max_words)
             return std::nullopt;
         words.push_back(std::move(word));
     }
@@ -85,13 +85,13 @@ using Words = std::optional<std::vector<std::string>>;
 }
 
 inline void check_words(std::string_view input) {
-    const Words words = drop::split_words(input);
+    const Words words = spool::split_words(input);
     const Words again = split_by_lookahead(input);
     REQUIRE(words.has_value() == again.has_value());
     if (!words)
         return;
     REQUIRE(*words == *again);
-    REQUIRE(words->size() <= drop::k_max_words);
+    REQUIRE(words->size() <= spool::k_max_words);
     std::size_t total = 0;
     for (const std::string& word : *words) {
         REQUIRE(word.find('\0') == word.npos);
@@ -99,9 +99,9 @@ inline void check_words(std::string_view input) {
     }
     REQUIRE(total <= input.size());
     const std::string line = quote_words(*words);
-    if (line.size() > drop::k_max_command)
+    if (line.size() > spool::k_max_command)
         return;
-    const Words back = drop::split_words(line);
+    const Words back = spool::split_words(line);
     REQUIRE(back && *back == *words);
 }
 

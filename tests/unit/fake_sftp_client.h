@@ -125,7 +125,7 @@ struct Session {
 
 // INIT and these requests, in every chunking; the answer to INIT is left out.
 inline Session sftp_session(std::string_view requests, const SetUp& set_up = {}) {
-    static const drop::VirtualTree tree("/var/spool/pandora/data_in");
+    static const spool::VirtualTree tree("/var/spool/pandora/data_in");
     const Outcome o = play_any_way(
         [&](drop::Dropbox& dropbox) { return std::make_unique<drop::sftp::Server>(dropbox, tree); }, set_up,
         k_init + std::string(requests));

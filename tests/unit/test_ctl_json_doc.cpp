@@ -5,10 +5,13 @@
 #include "tests/unit/test_ctl_place.h"
 #include "tests/unit/test_ctl_setup.h"
 
+#include "gatectl/agent/health.h"
 #include "gatectl/command_line.h"
 #include "gatectl/doctor/commands.h"
 #include "gatectl/doctor/machine.h"
 #include "gatectl/enrol/hand_over.h"
+#include "gatectl/explain/steps.h"
+#include "gatectl/probe/tries.h"
 
 #include <algorithm>
 #include <map>
@@ -96,6 +99,11 @@ class Page {
                                                             {"left out", "A left out"},
                                                             {"pending key", "A pending key"},
                                                             {"code", "A code"},
+                                                            {"step", "A step"},
+                                                            {"trie", "A try"},
+                                                            {"health finding", "A health finding"},
+                                                            {"health key", "A health key"},
+                                                            {"last event", "A last event"},
                                                             {"key changes", "Key changes"}};
         if (const auto object = objects.find(type); object != objects.end())
             return see(object->second, value);
@@ -230,6 +238,23 @@ void see_enrolment(JsonPlace& p, Page& page) {
     page.see("A closing", p.cli.json({"enrol", "off"}));
 }
 
+// What asks programs, a server or the audit: as it is printed, whoever asked.
+void see_looks(Page& page) {
+    ctl::Walk walk{.user = "u", .key = "k", .fingerprint = "f", .address = "::1", .service = "sshd"};
+    walk.pass("authkeys", "x");
+    page.see("An explanation", Json::parse(to_json(walk).dump()));
+    walk.refuse(spool::Reason::shell, "y");
+    page.see("An explanation", Json::parse(to_json(walk).dump()));
+    ctl::ProbeReport probe{.target = "h", .tries = {{.name = "n", .what = "w"}}, .left_behind = {"x"}};
+    probe.tries.push_back({.name = "n", .what = "w", .result = ctl::TryResult::untried, .note = "why"});
+    page.see("A probe", Json::parse(to_json(probe).dump()));
+    ctl::AgentState state{.name = "web01", .keys = {{.id = "k"}}, .last_drop = 1, .waiting = {"q"}};
+    page.see("An agent's health", Json::parse(to_json(state).dump()));
+    state.trail.login.time = state.trail.drop.time = state.trail.refusal.time = "2026-11-24T06:01:02.123Z";
+    state.findings.push_back({ctl::Health::broken, "x", "y"});
+    page.see("An agent's health", Json::parse(to_json(state).dump()));
+}
+
 // What a dry run publishes is nothing, whatever it counts.
 void a_dry_run_publishes_nothing() {
     JsonPlace p;
@@ -300,6 +325,7 @@ void every_field_is_documented_and_every_documented_field_comes() {
     see_publications(p, page);
     see_setups(page);
     see_diagnoses(p, page);
+    see_looks(page);
     page.nothing_is_left();
 }
 

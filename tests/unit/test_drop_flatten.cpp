@@ -5,9 +5,9 @@
 #include "tests/unit/fake_sftp_client.h"
 
 using namespace gate;
-using drop::ClientRequest;
-using drop::VirtualTree;
+using spool::ClientRequest;
 using spool::Reason;
+using spool::VirtualTree;
 using test::by_path;
 using test::Outcome;
 using test::Type;

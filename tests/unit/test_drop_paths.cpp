@@ -2,12 +2,12 @@
 #include "tests/unit/support.h"
 
 #include "forcecmd/front/extents.h"
-#include "forcecmd/front/paths.h"
+#include "lib/spool/paths.h"
 
 using namespace gate;
 using drop::Extents;
-using drop::VirtualTree;
-using Place = drop::VirtualTree::Place;
+using spool::VirtualTree;
+using Place = spool::VirtualTree::Place;
 
 namespace {
 

@@ -1,11 +1,11 @@
 // forcecmd/front/request: what a client asks for, by the text of its command.
 #include "tests/unit/support.h"
 
-#include "forcecmd/front/request.h"
+#include "lib/spool/request.h"
 
 using namespace gate;
-using drop::ClientRequest;
-using drop::parse_request;
+using spool::ClientRequest;
+using spool::parse_request;
 
 namespace {
 

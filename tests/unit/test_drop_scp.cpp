@@ -7,14 +7,14 @@
 
 using namespace gate;
 using namespace std::string_literals;
-using drop::ClientRequest;
+using spool::ClientRequest;
 using spool::Reason;
 using test::FakeDropbox;
 using test::Outcome;
 
 namespace {
 
-const drop::VirtualTree k_tree("/var/spool/pandora/data_in");
+const spool::VirtualTree k_tree("/var/spool/pandora/data_in");
 
 ClientRequest sink_into(std::string target) {
     ClientRequest out;

@@ -24,7 +24,7 @@ std::string not_now(Reason reason) {
     } while (false)
 
 void version_3_whatever_was_asked_for() {
-    const drop::VirtualTree tree("/d");
+    const spool::VirtualTree tree("/d");
     for (const std::uint32_t version : {0U, 3U, 6U, UINT32_MAX}) {
         FakeDropbox dropbox;
         drop::sftp::Server server(dropbox, tree);

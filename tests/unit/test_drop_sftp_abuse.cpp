@@ -164,7 +164,7 @@ void the_largest_packet_is_taken() {
 }
 
 void nothing_is_served_before_init() {
-    static const drop::VirtualTree tree("/d");
+    static const spool::VirtualTree tree("/d");
     const auto make = [](drop::Dropbox& d) { return std::make_unique<drop::sftp::Server>(d, tree); };
     for (const std::string& first : {open(1, "a.1.data"), by_path(Type::stat, 1, "/"), close(1, 0),
                                      extension(1, "limits@openssh.com"), packet(Type::version, be32(3))}) {

@@ -1,12 +1,12 @@
 // forcecmd/front/words: the words of a command line, compared with those of the shell of this machine.
 #include "tests/unit/support.h"
 
-#include "forcecmd/front/words.h"
+#include "lib/spool/words.h"
 
 #include <sys/wait.h>
 
 using namespace gate;
-using drop::split_words;
+using spool::split_words;
 
 namespace {
 
@@ -95,14 +95,14 @@ void every_other_character_stands_for_itself() {
 }
 
 void length_and_number_are_bounded() {
-    CHECK(split_words(std::string(drop::k_max_command, 'x')).has_value());
-    CHECK(!split_words(std::string(drop::k_max_command + 1, 'x')).has_value());
+    CHECK(split_words(std::string(spool::k_max_command, 'x')).has_value());
+    CHECK(!split_words(std::string(spool::k_max_command + 1, 'x')).has_value());
     std::string line = "x";
-    for (std::size_t i = 1; i < drop::k_max_words; ++i)
+    for (std::size_t i = 1; i < spool::k_max_words; ++i)
         line += " x";
-    CHECK_EQ(split_words(line)->size(), drop::k_max_words);
+    CHECK_EQ(split_words(line)->size(), spool::k_max_words);
     CHECK(!split_words(line + " x").has_value());
-    CHECK_EQ(split_words(line + " ")->size(), drop::k_max_words);
+    CHECK_EQ(split_words(line + " ")->size(), spool::k_max_words);
 }
 
 // What /bin/sh makes of `printf '%s\0' X LINE`, for several lines in one shell.

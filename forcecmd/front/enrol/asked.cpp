@@ -1,14 +1,14 @@
 #include "forcecmd/front/enrol/asked.h"
 
-#include "forcecmd/front/request.h"
+#include "lib/spool/request.h"
 
 #include <string_view>
 
 namespace gate::drop::enrol {
 
 Asked parse_asked(const std::optional<std::string>& command) {
-    using Kind = ClientRequest::Kind;
-    const ClientRequest request = parse_request(command);
+    using Kind = spool::ClientRequest::Kind;
+    const spool::ClientRequest request = spool::parse_request(command);
     switch (request.kind) {
     case Kind::interactive:
         return {Asked::Kind::greeting};

@@ -7,12 +7,15 @@
 #pragma once
 
 #include "forcecmd/front/dropbox.h"
-#include "forcecmd/front/paths.h"
-#include "forcecmd/front/request.h"
+#include "lib/spool/paths.h"
+#include "lib/spool/request.h"
 
 #include <string>
 
 namespace gate::drop::scp {
+
+using spool::ClientRequest;
+using spool::VirtualTree;
 
 // Directories inside each other; nobody's packets lie deeper.
 inline constexpr unsigned k_max_depth = 32;

@@ -7,9 +7,9 @@
 #pragma once
 
 #include "forcecmd/front/dropbox.h"
-#include "forcecmd/front/paths.h"
 #include "forcecmd/front/sftp/packet.h"
 #include "forcecmd/wire.h"
+#include "lib/spool/paths.h"
 
 #include <array>
 #include <map>
@@ -17,6 +17,8 @@
 #include <string>
 
 namespace gate::drop::sftp {
+
+using spool::VirtualTree;
 
 // As OpenSSH's SFTP_MAX_MSG_LENGTH: what its clients may send, and all that is ever kept of a packet.
 inline constexpr std::uint32_t k_max_packet = 256 * 1024;

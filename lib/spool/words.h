@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gate::drop {
+namespace gate::spool {
 
 // Longer than any command line that sends a file: paths of 4 kB and some options.
 inline constexpr std::size_t k_max_command = 8 * 1024;
@@ -16,4 +16,4 @@ inline constexpr std::size_t k_max_words = 64;
 // nullopt: not understood (special characters outside quotes, an open quote, too long, a NUL).
 [[nodiscard]] std::optional<std::vector<std::string>> split_words(std::string_view line);
 
-} // namespace gate::drop
+} // namespace gate::spool

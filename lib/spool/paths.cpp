@@ -1,6 +1,6 @@
-#include "forcecmd/front/paths.h"
+#include "lib/spool/paths.h"
 
-namespace gate::drop {
+namespace gate::spool {
 
 namespace {
 
@@ -57,4 +57,4 @@ VirtualTree::Location VirtualTree::locate(std::string_view path) const {
     return out;
 }
 
-} // namespace gate::drop
+} // namespace gate::spool

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace gate::drop {
+namespace gate::spool {
 
 struct ClientRequest {
     enum class Kind {
@@ -19,8 +19,8 @@ struct ClientRequest {
         refused,
     };
     Kind kind = Kind::refused;
-    spool::Reason reason = spool::Reason::none; // of refused
-    bool scp_protocol = false; // of refused: the client is scp and expects its way of saying no
+    Reason reason = spool::Reason::none; // of refused
+    bool scp_protocol = false;           // of refused: the client is scp and expects its way of saying no
     // of scp_sink
     std::string target;
     bool recursive = false;
@@ -29,4 +29,4 @@ struct ClientRequest {
 
 [[nodiscard]] ClientRequest parse_request(const std::optional<std::string>& command);
 
-} // namespace gate::drop
+} // namespace gate::spool

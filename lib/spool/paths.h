@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace gate::drop {
+namespace gate::spool {
 
 class VirtualTree {
   public:
@@ -36,4 +36,4 @@ class VirtualTree {
     bool flatten_;
 };
 
-} // namespace gate::drop
+} // namespace gate::spool

@@ -1,6 +1,6 @@
-#include "forcecmd/front/words.h"
+#include "lib/spool/words.h"
 
-namespace gate::drop {
+namespace gate::spool {
 
 namespace {
 
@@ -111,4 +111,4 @@ std::optional<std::vector<std::string>> split_words(std::string_view line) {
     return splitter.finish();
 }
 
-} // namespace gate::drop
+} // namespace gate::spool

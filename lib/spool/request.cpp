@@ -1,15 +1,13 @@
-#include "forcecmd/front/request.h"
+#include "lib/spool/request.h"
 
-#include "forcecmd/front/words.h"
+#include "lib/spool/words.h"
 
 #include <span>
 #include <vector>
 
-namespace gate::drop {
+namespace gate::spool {
 
 namespace {
-
-using spool::Reason;
 
 [[nodiscard]] std::string_view base_name(std::string_view path) {
     return path.substr(path.rfind('/') + 1); // npos + 1 is 0
@@ -118,4 +116,4 @@ ClientRequest parse_request(const std::optional<std::string>& command) {
     return parse_scp(std::span(*words).subspan(1));
 }
 
-} // namespace gate::drop
+} // namespace gate::spool
