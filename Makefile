@@ -153,8 +153,8 @@ $(O)/pam_pandora.so: $(call objs,$(PAM_SRC)) $(call archives,enrol audit keyring
 	    -Wl,-z,defs -o $@ $(filter %.o %.a,$^) $(L_XXHASH) -lpam -lcrypto
 
 # For tests of the sandbox only: drop as it would be had somebody taken over one of its processes (tests/hostile),
-# with the sandbox, and, as the control, without. The same objects, but for the two that are told what to try.
-HOSTILE_TOLD := $(call objs,forcecmd/front/front.cpp forcecmd/publisher/publisher.cpp)
+# with the sandbox, and, as the control, without. The same objects, but for those that are told what to try.
+HOSTILE_TOLD := $(call objs,forcecmd/front/front.cpp forcecmd/publisher/publisher.cpp forcecmd/enrol/session.cpp)
 HOSTILE_OBJS := $(filter-out $(HOSTILE_TOLD),$(call objs,$(DROP_SRC))) \
                 $(patsubst $(O)/obj/%,$(O)/obj/hostile/%,$(HOSTILE_TOLD)) \
                 $(call objs,$(wildcard tests/hostile/*.cpp))
@@ -242,8 +242,8 @@ FUZZFLAGS = -std=c++2b -I. $(DEFS) -Wall -Wextra -O1 -g -fno-omit-frame-pointer 
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.cpp)
 FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.cpp,$(F)/bin/%,$(FUZZ_SRC))
 # What takes bytes from strangers or from a damaged file, and what that stands on.
-FUZZED   := $(foreach l,base keyring audit spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
-            $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp) \
+FUZZED   := $(foreach l,base keyring audit enrol spool,$(call lib_src,$(l))) forcecmd/user_auth.cpp \
+            $(wildcard forcecmd/front/scp/*.cpp forcecmd/front/sftp/*.cpp forcecmd/front/enrol/*.cpp) \
             $(patsubst %,forcecmd/front/%.cpp,words request paths) \
             $(patsubst %,gatectl/%.cpp,problem publish/config publish/settings publish/units) \
             $(patsubst %,gatectl/%.cpp,crypto $(addprefix keys/,csv foreign_format key_line network numbers public_key when wire))

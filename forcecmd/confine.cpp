@@ -48,6 +48,18 @@ Result<void> confine_front(int channel, const keyring::Policy& policy) {
     return sandbox::filter_front(channel);
 }
 
+Result<void> confine_enrolment(const sandbox::EnrolCalls& sockets) {
+    GATE_CHECK(
+        sandbox::close_all_but({STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, sockets.service, sockets.log}));
+    GATE_CHECK(sandbox::harden({.file_size = k_mebibyte, // there is none to write to
+                                .files = k_front_files,
+                                .data = k_own_memory,
+                                .memory = k_own_memory + k_program}));
+    if (const int abi = sandbox::landlock_abi(); abi > 0)
+        GATE_CHECK(sandbox::restrict_files(abi, {}, Signals::own_domain));
+    return sandbox::filter_enrol(sockets);
+}
+
 std::vector<sandbox::DirectoryRight> publisher_rights(const PublisherParts& parts, int abi) {
     const Access made = Access::make_file | Access::write_file | Access::truncate | Access::move |
                         (parts.named ? Access::remove_file : Access::none);

@@ -1,9 +1,10 @@
-// How the two processes of drop confine themselves, after everything that opens a file or a socket was done
+// How the processes of drop confine themselves, after everything that opens a file or a socket was done
 // and before the first byte of the client is read. SECURITY.md says what holds then.
 #pragma once
 
 #include "lib/base/result.h"
 #include "lib/keyring/policy.h"
+#include "lib/sandbox/filter.h"
 #include "lib/sandbox/landlock.h"
 
 #include <sys/types.h>
@@ -35,13 +36,15 @@ struct Protection {
 [[nodiscard]] bool can_move_files();
 
 // No capabilities, no descriptors but 0, 1, 2 and the channel, no file system, and the system calls of a
-// parser. Errors of both: system. The process must not go on then.
+// parser. Errors of all: system. The process must not go on then.
 [[nodiscard]] Result<void> confine_front(int channel, const keyring::Policy& policy);
 // No capabilities, no descriptors but its parts, no rights but to make files in staging, and to give them
 // names in data_in and quarantine.
 [[nodiscard]] Result<Protection> confine_publisher(const PublisherParts& parts,
                                                    const keyring::Policy& policy);
-// What Landlock grants there. Apart, because the filter would hide a mistake in it.
+// As the front, but for two sockets in place of the channel.
+[[nodiscard]] Result<void> confine_enrolment(const sandbox::EnrolCalls& sockets);
+// What Landlock grants to the publisher. Apart, because the filter would hide a mistake in it.
 [[nodiscard]] std::vector<sandbox::DirectoryRight> publisher_rights(const PublisherParts& parts, int abi);
 
 } // namespace gate::drop

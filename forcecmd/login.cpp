@@ -52,7 +52,8 @@ constexpr std::size_t k_max_user_auth = 64 * 1024;
     return refuse("login.arguments", "wrong arguments", "drop is run by sshd: see drop(8)", k_exit_usage);
 }
 
-[[nodiscard]] std::expected<AuthKey, Refusal> read_auth_key() {
+// The key that logged in; nullopt: none did, but a password.
+[[nodiscard]] std::expected<std::optional<AuthKey>, Refusal> read_auth_key() {
     const auto path = take_env("SSH_USER_AUTH");
     if (!path)
         return refuse("login.no_auth_info", "sshd did not say which key logged in",
@@ -63,6 +64,8 @@ constexpr std::size_t k_max_user_auth = 64 * 1024;
     if (!content)
         return refuse("login.no_auth_info", "the file in SSH_USER_AUTH cannot be read",
                       "the administrator must see that /tmp is writable", k_exit_config);
+    if (is_password_login(*content))
+        return std::nullopt;
     auto key = parse_user_auth(*content);
     if (!key)
         return refuse("login.no_key", key.error().what, "log in with a key that the administrator has added",
@@ -119,9 +122,20 @@ constexpr std::size_t k_max_user_auth = 64 * 1024;
     return login;
 }
 
+[[nodiscard]] std::expected<EnrolLogin, Refusal> read_policy() {
+    const auto reader = keyring::Reader::open(keyring::k_default_path);
+    auto policy = reader ? reader->policy() : std::unexpected(reader.error());
+    if (!policy)
+        return refuse_keyring(policy.error());
+    EnrolLogin login;
+    login.policy = std::move(*policy);
+    return login;
+}
+
 } // namespace
 
-std::expected<Login, Refusal> read_login(int argc, char** argv, LoginContext& context) {
+std::expected<std::variant<Login, EnrolLogin>, Refusal> read_login(int argc, char** argv,
+                                                                   LoginContext& context) {
     context.session_id = own_session_id();
     const auto connection = take_env("SSH_CONNECTION");
     if (connection)
@@ -136,13 +150,15 @@ std::expected<Login, Refusal> read_login(int argc, char** argv, LoginContext& co
     ::clearenv(); // nothing of what is left can be trusted, or is wanted
     if (!key)
         return std::unexpected(key.error());
-    auto login = look_up(*key);
-    if (!login)
-        return login;
-    login->session_id = context.session_id;
-    login->peer = context.peer;
-    login->command = std::move(*command);
-    return login;
+    const auto filled_in = [&](auto login) -> std::expected<std::variant<Login, EnrolLogin>, Refusal> {
+        if (!login)
+            return std::unexpected(std::move(login.error()));
+        login->session_id = context.session_id;
+        login->peer = context.peer;
+        login->command = std::move(*command);
+        return std::move(*login);
+    };
+    return *key ? filled_in(look_up(**key)) : filled_in(read_policy());
 }
 
 } // namespace gate::drop

@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 
 namespace gate::drop {
 
@@ -20,6 +21,15 @@ struct Login {
     std::string session_id;
     std::string peer;                   // the client's address, from SSH_CONNECTION
     std::optional<std::string> command; // as the client wrote it; nullopt = an interactive login
+};
+
+// A login without a key: it may hand one over, and do nothing else. What it may let in, the enrolment service
+// knows (lib/enrol/ticket.h).
+struct EnrolLogin {
+    keyring::Policy policy;
+    std::string session_id;
+    std::string peer;
+    std::optional<std::string> command;
 };
 
 // Why a login may not. `what` and `remedy` are for the client and the audit; what is known of the key is
@@ -47,6 +57,7 @@ struct LoginContext {
 
 // Reads argv as a login shell or a forced command gets it, the environment (which it empties), the
 // SSH_USER_AUTH file and the keyring. `context` is filled in either way.
-[[nodiscard]] std::expected<Login, Refusal> read_login(int argc, char** argv, LoginContext& context);
+[[nodiscard]] std::expected<std::variant<Login, EnrolLogin>, Refusal> read_login(int argc, char** argv,
+                                                                                 LoginContext& context);
 
 } // namespace gate::drop

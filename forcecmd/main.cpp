@@ -1,9 +1,11 @@
 // drop: the ForceCommand and login shell of an account that only receives data. drop(8).
 //
 // Two processes, split before the first byte of the client is read: the front (a child) parses what the
-// client sends, the publisher (this process, whose status sshd reports) decides and creates files.
+// client sends, the publisher (this process, whose status sshd reports) decides and creates files. A login
+// that hands a public key over is one process, which has no files.
 
 #include "forcecmd/confine.h"
+#include "forcecmd/enrol/session.h"
 #include "forcecmd/front/front.h"
 #include "forcecmd/login.h"
 #include "forcecmd/publisher/publisher.h"
@@ -58,15 +60,7 @@ int be_publisher(drop::Channel channel, const drop::Login& login, pid_t front) {
     return publisher.confine() ? publisher.serve() : drop::k_exit_internal;
 }
 
-int run(int argc, char** argv) {
-    ::umask(077);
-    drop::LoginContext context;
-    const auto login = drop::read_login(argc, argv, context);
-    if (!login) {
-        complain(login.error().what, login.error().remedy);
-        drop::report_refused_login(login.error(), context);
-        return login.error().status;
-    }
+int take_files(const drop::Login& login) {
     auto ends = drop::Channel::make_pair();
     if (!ends)
         return fail_start(ends.error());
@@ -77,10 +71,25 @@ int run(int argc, char** argv) {
     auto [ours, theirs] = std::move(*ends);
     if (child == 0) {
         { const drop::Channel closed = std::move(ours); }
-        return be_front(std::move(theirs), *login, self);
+        return be_front(std::move(theirs), login, self);
     }
     { const drop::Channel closed = std::move(theirs); }
-    return be_publisher(std::move(ours), *login, child);
+    return be_publisher(std::move(ours), login, child);
+}
+
+int run(int argc, char** argv) {
+    ::umask(077);
+    drop::LoginContext context;
+    const auto login = drop::read_login(argc, argv, context);
+    if (!login) {
+        complain(login.error().what, login.error().remedy);
+        drop::report_refused_login(login.error(), context);
+        return login.error().status;
+    }
+    if (const auto* enrolling = std::get_if<drop::EnrolLogin>(&*login))
+        return drop::enrol::serve(*enrolling);
+    const auto& by_key = std::get<drop::Login>(*login);
+    return drop::enrol::is_rotation(by_key) ? drop::enrol::rotate(by_key) : take_files(by_key);
 }
 
 } // namespace

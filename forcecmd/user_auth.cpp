@@ -22,14 +22,19 @@ constexpr std::string_view k_publickey = "publickey ";
     return AuthKey{std::string(rest.substr(0, space)), std::move(*blob)};
 }
 
+[[nodiscard]] std::string_view take_line(std::string_view& content) {
+    const std::size_t end = content.find('\n');
+    const std::string_view line = content.substr(0, end);
+    content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
+    return line;
+}
+
 } // namespace
 
 Result<AuthKey> parse_user_auth(std::string_view content) {
     std::optional<AuthKey> found;
     while (!content.empty()) {
-        const std::size_t end = content.find('\n');
-        const std::string_view line = content.substr(0, end);
-        content.remove_prefix(end == std::string_view::npos ? content.size() : end + 1);
+        const std::string_view line = take_line(content);
         if (!line.starts_with(k_publickey))
             continue;
         if (found)
@@ -39,6 +44,22 @@ Result<AuthKey> parse_user_auth(std::string_view content) {
     if (!found)
         return fail(Errc::bad_input, "the login used no key");
     return std::move(*found);
+}
+
+bool is_password_login(std::string_view content) {
+    // What sshd appends to the second's name: the way it asked, as in keyboard-interactive/pam.
+    constexpr std::string_view k_interactive = "keyboard-interactive";
+    bool found = false;
+    while (!content.empty()) {
+        const std::string_view line = take_line(content);
+        if (line.empty())
+            continue;
+        if (line != "password" && line != k_interactive &&
+            !(line.starts_with(k_interactive) && line[k_interactive.size()] == '/'))
+            return false;
+        found = true;
+    }
+    return found;
 }
 
 } // namespace gate::drop

@@ -17,5 +17,8 @@ struct AuthKey {
 // The key of a login by exactly one public key. Errors: bad_input (no such line, several, or a malformed
 // one).
 [[nodiscard]] Result<AuthKey> parse_user_auth(std::string_view content);
+// A login without any key, by what was typed: password, keyboard-interactive. Every other way to log in, and
+// anything that begins like a key, is none.
+[[nodiscard]] bool is_password_login(std::string_view content);
 
 } // namespace gate::drop

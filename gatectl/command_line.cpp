@@ -1,5 +1,7 @@
 #include "gatectl/command_line.h"
 
+#include "gatectl/enrol/command_line.h"
+
 namespace gate::ctl {
 
 namespace {
@@ -15,6 +17,7 @@ CommandLine::CommandLine() {
     pause_commands();
     quarantine_commands();
     backup_commands();
+    register_enrol({app, context, command});
     app.require_subcommand(1);
 }
 

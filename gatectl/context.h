@@ -2,6 +2,7 @@
 // leaves remarks for stderr. Commands return what belongs on stdout and print nothing themselves.
 #pragma once
 
+#include "gatectl/enrol/password.h"
 #include "lib/audit/transport.h"
 #include "lib/keyring/reader.h"
 #include "lib/spool/memory.h"
@@ -40,8 +41,10 @@ struct Context {
         if (progress)
             progress(what, done, total);
     }
-    int exit_status = 0; // of a command that did its work and has something to say by it
+    int exit_status = 0;                   // of a command that did its work and has something to say by it
+    std::string run = "/run/pandora-gate"; // tickets and the socket of the enrolment service
     std::string host_key_directory = k_default_host_keys; // for `backup` and `restore`
+    const Passwords* passwords = &system_passwords();     // of the account; a test has its own
     // How the memory of a key is read; a test has its own.
     Result<spool::Learned> (*read_learned)(const std::string& file, uid_t owner) = spool::read_learned;
 };

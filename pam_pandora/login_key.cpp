@@ -46,7 +46,8 @@ AuthInfo parse_auth_info(std::string_view text) {
     return info;
 }
 
-KnownKey look_up_key(const std::string& keyring_path, const std::optional<keyring::Fingerprint>& key) {
+KnownKey look_up_key(const std::string& keyring_path, const std::optional<keyring::Fingerprint>& key,
+                     bool ask_for_rotation) {
     KnownKey known;
     const auto reader = keyring::Reader::open(keyring_path.c_str());
     if (!reader) {
@@ -69,6 +70,10 @@ KnownKey look_up_key(const std::string& keyring_path, const std::optional<keyrin
     const keyring::Standing standing = keyring::standing(**record, std::time(nullptr));
     known.good = standing == keyring::Standing::good;
     known.state = known.good ? "active" : keyring::describe(standing);
+    if (known.good && ask_for_rotation) {
+        const auto policy = reader->policy(); // one that cannot be read lets nobody do anything
+        known.may_rotate = policy && policy->keys_rotation != keyring::Rotation::off;
+    }
     return known;
 }
 

@@ -27,9 +27,11 @@ struct KnownKey {
                             // the keyring could not be read
     std::uint64_t generation = 0; // 0: the keyring could not be opened
     std::string trouble;          // why the keyring could not be read; empty if it could
+    bool may_rotate = false;      // good, and the policy lets keys be rotated by their agents
 };
 
 [[nodiscard]] KnownKey look_up_key(const std::string& keyring_path,
-                                   const std::optional<keyring::Fingerprint>& key);
+                                   const std::optional<keyring::Fingerprint>& key,
+                                   bool ask_for_rotation = false);
 
 } // namespace gate::pam

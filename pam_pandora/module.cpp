@@ -7,6 +7,7 @@
 //
 // There is no pam_sm_chauthtok: the module has nothing to do with passwords. On a `password` line libpam
 // finds no such function and fails the change (PAM_MODULE_UNKNOWN), which is right.
+#include "pam_pandora/enrolment.h"
 #include "pam_pandora/guard.h"
 #include "pam_pandora/report.h"
 #include "pam_pandora/rules.h"
@@ -99,7 +100,14 @@ int rules_only(pam_handle_t* pamh, const Phase& phase, int argc, const char** ar
 using gate::pam::guarded;
 
 PAM_ENTRY pam_sm_authenticate(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
-    return guarded(pamh, [&] { return gate::pam::rules_only(pamh, gate::pam::k_auth, argc, argv); });
+    return guarded(pamh, [&] {
+        return gate::pam::with_options(
+            pamh, gate::pam::k_auth, argc, argv, [&](const gate::pam::Options& options) {
+                return gate::pam::apply_rules(pamh, gate::pam::k_auth, options, [&](const std::string& user) {
+                    return options.enrol ? gate::pam::authenticate_by_code(pamh, options, user) : PAM_SUCCESS;
+                });
+            });
+    });
 }
 
 // This module gives no credentials, so it has no say: PAM_IGNORE. libpam repeats the way the auth stack took
@@ -133,8 +141,8 @@ PAM_ENTRY pam_sm_open_session(pam_handle_t* pamh, int, int argc, const char** ar
 // No rules: what was opened must be closable, even when its user was removed meanwhile.
 PAM_ENTRY pam_sm_close_session(pam_handle_t* pamh, int, int argc, const char** argv) noexcept {
     return guarded(pamh, [&] {
-        return gate::pam::with_options(pamh, gate::pam::k_open, argc, argv, [&](const gate::pam::Options&) {
-            return gate::pam::close_session(pamh);
-        });
+        return gate::pam::with_options(
+            pamh, gate::pam::k_open, argc, argv,
+            [&](const gate::pam::Options& options) { return gate::pam::close_session(pamh, options); });
     });
 }

@@ -89,6 +89,10 @@ const char* on_keyring(Options& o, std::string_view value) {
     return set_path(o.keyring, value);
 }
 
+const char* on_run(Options& o, std::string_view value) {
+    return set_path(o.run, value);
+}
+
 const char* on_deny(Options& o, std::string_view value) {
     return set_path(o.deny, value);
 }
@@ -129,6 +133,9 @@ const char* raise(bool& flag) {
 const char* on_require_key(Options& o, std::string_view) {
     return raise(o.require_key);
 }
+const char* on_enrol(Options& o, std::string_view) {
+    return raise(o.enrol);
+}
 const char* on_quiet(Options& o, std::string_view) {
     return raise(o.quiet);
 }
@@ -148,6 +155,7 @@ constexpr std::array k_known = {
     Known{"deny", true, on_deny},         Known{"onerr", true, on_onerr},
     Known{"services", true, on_services}, Known{"rhost", true, on_rhost},
     Known{"keyring", true, on_keyring},   Known{"require_key", false, on_require_key},
+    Known{"enrol", false, on_enrol},      Known{"run", true, on_run},
     Known{"quiet", false, on_quiet},      Known{"debug", false, on_debug},
 };
 
@@ -170,11 +178,18 @@ std::optional<BadOption> contradiction(Type type, const Options& o) {
     if (o.require_key && type != Type::session)
         return BadOption{"require_key",
                          "stands on a session line only, the service does not name the key before"};
+    if (o.enrol && type == Type::account)
+        return BadOption{"enrol", "stands on an auth or a session line only"};
+    if (o.enrol && type == Type::session && !o.require_key)
+        return BadOption{"enrol", "says nothing on a session line without require_key"};
+    if (!o.run.empty() && !o.enrol)
+        return BadOption{"run=", "says nothing without enrol"};
     const bool names_somebody = !o.users.empty() || !o.group.empty();
     if (!names_somebody && o.shells.empty() && o.deny.empty() && o.services.empty() && o.networks.empty() &&
-        !o.require_key)
-        return BadOption{"(none)",
-                         "no rule: user=, group=, shell=, deny=, services=, rhost= or require_key is needed"};
+        !o.require_key && !o.enrol)
+        return BadOption{
+            "(none)",
+            "no rule: user=, group=, shell=, deny=, services=, rhost=, require_key or enrol is needed"};
     if (o.scope == Scope::members && !names_somebody)
         return BadOption{"scope=members", "says nothing without user= or group="};
     if (o.onerr_given && o.deny.empty())
@@ -196,6 +211,8 @@ std::expected<Options, BadOption> parse_options(Type type, std::span<const char*
         return std::unexpected(*bad);
     if (options.keyring.empty())
         options.keyring = keyring::k_default_path;
+    if (options.run.empty())
+        options.run = k_default_run;
     return options;
 }
 

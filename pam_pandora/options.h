@@ -32,12 +32,16 @@ struct Options {
     std::vector<std::string> services; // none: no such rule
     std::vector<Network> networks;     // none: no such rule
     bool require_key = false;
+    bool enrol = false; // auth: a code lets in; session: so does a login that the auth line let in
     Scope scope = Scope::all;
     bool scope_given = false;
     std::string keyring; // never empty once parsed
+    std::string run;     // never empty once parsed: where tickets and counts of guesses are
     bool quiet = false;
     bool debug = false;
 };
+
+inline constexpr const char* k_default_run = "/run/pandora-gate"; // tmpfiles.d/pandora-gate.conf makes it
 
 struct BadOption {
     std::string_view word; // of the line; points into it

@@ -8,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/base/text.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace gate::drop {
@@ -73,8 +74,9 @@ int serve(Channel& channel, RemoteDropbox& dropbox, const Login& login) {
         machine = std::make_unique<sftp::Server>(dropbox, tree);
         break;
     }
-    return pump(*machine, dropbox, channel.fd(),
-                Timeouts{login.policy.drop_idle_timeout, login.policy.drop_session_timeout});
+    const int status = pump(*machine, Ends{.publisher = channel.fd()},
+                            Timeouts{login.policy.drop_idle_timeout, login.policy.drop_session_timeout});
+    return dropbox.broken() ? std::max(1, status) : status;
 }
 
 } // namespace

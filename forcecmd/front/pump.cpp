@@ -29,17 +29,17 @@ constexpr int k_farewell_ms = 1000;
 
 class Pump {
   public:
-    Pump(Machine& machine, const RemoteDropbox& dropbox, int publisher, Timeouts timeouts)
-        : machine_(machine), dropbox_(dropbox), publisher_(publisher),
+    Pump(Machine& machine, Ends ends, Timeouts timeouts)
+        : machine_(machine), out_fd_(ends.out), publisher_(ends.publisher),
           idle_ms_(std::int64_t{timeouts.idle} * 1000),
           session_end_(monotonic_ms() + std::int64_t{timeouts.session} * 1000) {}
 
     int run() {
         int type = 0;
         socklen_t size = sizeof type;
-        is_socket_ = ::getsockopt(STDOUT_FILENO, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+        is_socket_ = ::getsockopt(out_fd_, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
         if (!is_socket_) // a socket may be the one that is read from, too: it is written to with MSG_DONTWAIT
-            ::fcntl(STDOUT_FILENO, F_SETFL, ::fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+            ::fcntl(out_fd_, F_SETFL, ::fcntl(out_fd_, F_GETFL) | O_NONBLOCK);
         start_ticking();
         last_ = monotonic_ms();
         machine_.start(out_);
@@ -47,8 +47,7 @@ class Pump {
         while (!machine_.finished() && !gone_)
             step();
         farewell();
-        const bool failed = client_failed_ || dropbox_.broken();
-        return failed ? std::max(1, machine_.exit_status()) : machine_.exit_status();
+        return client_failed_ ? std::max(1, machine_.exit_status()) : machine_.exit_status();
     }
 
   private:
@@ -73,8 +72,7 @@ class Pump {
             return;
         const short want_in = out_.size() < k_max_pending ? POLLIN : short{0};
         const short want_out = out_.empty() ? short{0} : POLLOUT;
-        std::array<pollfd, 3> fds{
-            {{STDIN_FILENO, want_in, 0}, {STDOUT_FILENO, want_out, 0}, {publisher_, 0, 0}}};
+        std::array<pollfd, 3> fds{{{STDIN_FILENO, want_in, 0}, {out_fd_, want_out, 0}, {publisher_, 0, 0}}};
         // What is not waited for is left out: a hang-up is reported always, and would spin.
         if (want_in == 0)
             fds[0].fd = -1;
@@ -123,9 +121,9 @@ class Pump {
 
     void flush() {
         while (!out_.empty()) {
-            const ssize_t n =
-                is_socket_ ? ::send(STDOUT_FILENO, out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
-                           : ::write(STDOUT_FILENO, out_.data(), out_.size());
+            const ssize_t n = is_socket_
+                                  ? ::send(out_fd_, out_.data(), out_.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                  : ::write(out_fd_, out_.data(), out_.size());
             if (n > 0) {
                 out_.erase(0, static_cast<std::size_t>(n));
                 last_ = monotonic_ms();
@@ -147,14 +145,14 @@ class Pump {
         const std::int64_t end = monotonic_ms() + k_farewell_ms;
         flush();
         while (!out_.empty() && monotonic_ms() < end) {
-            pollfd client{STDOUT_FILENO, POLLOUT, 0};
+            pollfd client{out_fd_, POLLOUT, 0};
             ::poll(&client, 1, k_farewell_ms);
             flush();
         }
     }
 
     Machine& machine_;
-    const RemoteDropbox& dropbox_;
+    const int out_fd_;
     const int publisher_;
     const std::int64_t idle_ms_;
     const std::int64_t session_end_;
@@ -168,8 +166,8 @@ class Pump {
 
 } // namespace
 
-int pump(Machine& machine, const RemoteDropbox& dropbox, int publisher, Timeouts timeouts) {
-    return Pump(machine, dropbox, publisher, timeouts).run();
+int pump(Machine& machine, Ends ends, Timeouts timeouts) {
+    return Pump(machine, ends, timeouts).run();
 }
 
 } // namespace gate::drop

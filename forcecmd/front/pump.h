@@ -1,9 +1,10 @@
-// The poll loop between a client on descriptors 0 and 1 and a Machine.
+// The poll loop between a client and a Machine.
 #pragma once
 
-#include "forcecmd/front/remote_dropbox.h"
+#include "forcecmd/front/dropbox.h"
 
 #include <cstdint>
+#include <unistd.h>
 
 namespace gate::drop {
 
@@ -12,7 +13,13 @@ struct Timeouts {
     std::uint32_t session; // seconds from the start
 };
 
+// Descriptors. The client is read from 0.
+struct Ends {
+    int publisher = -1; // whose end is that of the session; -1: there is none
+    int out = STDOUT_FILENO;
+};
+
 // Until the machine is finished, the client or the publisher is gone, or time is up. Returns the exit status.
-[[nodiscard]] int pump(Machine& machine, const RemoteDropbox& dropbox, int publisher, Timeouts timeouts);
+[[nodiscard]] int pump(Machine& machine, Ends ends, Timeouts timeouts);
 
 } // namespace gate::drop

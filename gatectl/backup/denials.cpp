@@ -73,6 +73,20 @@ void remark_on_changes(Context& context, Store& restored, const Found& now) {
     tell_of(now, then, "{} key(s) that were accepted before the restore are not, for instance {}");
 }
 
+// A code may have been used since, or cancelled: none of a backup lets anybody in.
+void close_enrolment(Store& restored) {
+    for (StoredCode code : restored.codes()) {
+        if (code.state != StoredCode::State::open)
+            continue;
+        code.state = StoredCode::State::cancelled;
+        code.state_by = "a restore";
+        restored.update_code(code);
+    }
+    Enrolment enrolment = restored.enrolment();
+    enrolment.window_until = 0;
+    restored.set_enrolment(enrolment);
+}
+
 } // namespace
 
 void keep_denials(Context& context, const Unpacked& archive, const Present& present, Store* existing) {
@@ -107,6 +121,7 @@ void keep_denials(Context& context, const Unpacked& archive, const Present& pres
         context.remarks.push_back(fmt::format(
             "{} key(s) that the backup's store has not revoked were revoked later, and stay so", adopted));
     restored.set_published({generation, {}});
+    close_enrolment(restored);
     transaction.commit();
 }
 

@@ -39,10 +39,10 @@ void split(std::string_view text, std::vector<std::string>& out) {
 
 } // namespace
 
-CsvReader::CsvReader(std::string_view text) : rest_(text) {
+CsvReader::CsvReader(std::string_view text, Of of) : rest_(text) {
     if (rest_.starts_with(k_mark))
         rest_.remove_prefix(k_mark.size());
-    read_header();
+    read_header(of);
 }
 
 void CsvReader::bad(std::string_view what) const {
@@ -57,24 +57,27 @@ void CsvReader::bad_form(std::string_view what) {
     bad(what);
 }
 
-void CsvReader::read_header() {
-    constexpr std::string_view k_known = "the columns are key, and any of agent, from, expires, note";
+void CsvReader::read_header(Of of) {
+    const Column needed = of == Of::keys ? key : agent;
+    const std::string_view known = of == Of::keys
+                                       ? "the columns are key, and any of agent, from, expires, note"
+                                       : "the columns are agent, and any of from, expires, note";
     if (!read_row())
-        bad(fmt::format("the table is empty: its first line names the columns, {}", k_known));
+        bad(fmt::format("the table is empty: its first line names the columns, {}", known));
     if (count_ == 1 && fields_[0].find(';') != std::string::npos)
         bad("the columns are separated by semicolons: save the table with commas");
     for (std::size_t i = 0; i < count_; ++i) {
         const std::string name = lower(trimmed(fields_[i]));
         const auto found = std::find(k_names.begin(), k_names.end(), name);
-        if (found == k_names.end())
-            bad(fmt::format("there is no column '{}': {}", escape_visible(name, k_shown), k_known));
+        if (found == k_names.end() || (of == Of::codes && name == k_names[key]))
+            bad(fmt::format("there is no column '{}': {}", escape_visible(name, k_shown), known));
         const auto column = static_cast<std::size_t>(found - k_names.begin());
         if (std::find(columns_.begin(), columns_.end(), column) != columns_.end())
             bad(fmt::format("the column {} is there twice", name));
         columns_.push_back(column);
     }
-    if (std::find(columns_.begin(), columns_.end(), key) == columns_.end())
-        bad(fmt::format("the column key is missing: {}", k_known));
+    if (std::find(columns_.begin(), columns_.end(), needed) == columns_.end())
+        bad(fmt::format("the column {} is missing: {}", k_names[needed], known));
 }
 
 bool CsvReader::next(CsvRow& row) {

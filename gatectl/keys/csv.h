@@ -1,11 +1,12 @@
 // Tables of keys as people keep them: comma-separated values (RFC 4180), in for `keys import --csv`, out for
 // `keys review --csv`. The first line names the columns: `key`, and any of agent, from, expires, note, in any
 // order. Several agents, or addresses, stand in one field, separated by `;`. What is in the fields is not
-// judged here.
+// judged here. `enrol code --csv` takes the same tables without the column of keys.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,8 @@ inline constexpr std::size_t k_max_csv_field = 64 * 1024;
 class CsvReader {
   public:
     // Reads the header. Throws Problem (bad_data), "line 1: ...".
-    explicit CsvReader(std::string_view text);
+    enum class Of : std::uint8_t { keys, codes };
+    explicit CsvReader(std::string_view text, Of of = Of::keys);
 
     // False at the end. Throws Problem (bad_data), "line N: ..."; the next call goes on behind that row, or,
     // where its quotes do not tell its end, with the line below the one on which it begins.
@@ -43,7 +45,7 @@ class CsvReader {
     static constexpr std::array<std::string_view, k_columns> k_names = {"agent", "key", "from", "expires",
                                                                         "note"};
 
-    void read_header();
+    void read_header(Of of);
     [[nodiscard]] bool read_row();
     void read_quoted(std::string& field);
     void read_plain(std::string& field);

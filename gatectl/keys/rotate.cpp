@@ -7,6 +7,7 @@
 #include "gatectl/keys/json.h"
 #include "gatectl/keys/names.h"
 #include "gatectl/keys/outcome.h"
+#include "gatectl/keys/succession.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
 #include "lib/base/clock.h"
@@ -100,18 +101,6 @@ void check_rotated(Store& store, const StoredKey& key, const RotateRequest& requ
                  key.id, other.id, other.id, escape_visible(request.overlap));
 }
 
-[[nodiscard]] StoredKey successor(const StoredKey& old, const PublicKey& parsed) {
-    StoredKey key;
-    take_over(key, parsed);
-    key.agents = old.agents;
-    key.binding = old.binding;
-    key.from = old.from;
-    key.limits = old.limits;
-    key.note = old.note;
-    key.approver = old.approver;
-    return key;
-}
-
 [[nodiscard]] std::string what_was_done(const StoredKey& old, const StoredKey& key, std::int64_t now) {
     return fmt::format("added {} {} ({}) for agent {}\n{} {} {} {}\n", key.id, key.fingerprint, key.type,
                        list_agents(key.agents), old.id, old.fingerprint,
@@ -146,10 +135,7 @@ std::string rotate_key(Context& context, const RotateRequest& request) {
         check_policy(policy, key, parsed);
         enter(store, key, parsed, request.id, there,
               note_of(context, "rotate", fmt::format("in place of {} {}", before.id, before.fingerprint)));
-        StoredKey old = before;
-        old.expires_at = before.expires_at == 0 ? end : std::min(before.expires_at, end);
-        store.update(before, old,
-                     note_of(context, "rotate", fmt::format("replaced by {} {}", key.id, key.fingerprint)));
+        StoredKey old = end_by(context, store, before, key, end);
         outcome.text = what_was_done(old, key, now);
         outcome.keys = {std::move(key), std::move(old)};
         return true;

@@ -54,6 +54,10 @@ using keyring::Policy;
     return r == keyring::Recursive::flatten ? "flatten" : "refuse";
 }
 
+[[nodiscard]] const char* word(keyring::Rotation r) {
+    return r == keyring::Rotation::off ? "off" : r == keyring::Rotation::pending ? "pending" : "auto";
+}
+
 [[nodiscard]] const char* word(keyring::AuditMode m) {
     return m == keyring::AuditMode::required ? "required" : "best-effort";
 }
@@ -93,6 +97,7 @@ std::vector<SettingText> policy_text(const Policy& p) {
         {"keys.min_rsa_bits", std::to_string(p.keys_min_rsa_bits)},
         {"keys.types", p.keys_types},
         {"keys.expiry_option", yes_or_no(p.keys_expiry_option)},
+        {"keys.rotation", word(p.keys_rotation)},
         {"audit.mode", word(p.audit_mode)},
         {"audit.key_served", yes_or_no(p.audit_key_served)},
         {"audit.repeat_window", seconds(p.audit_repeat_window)},

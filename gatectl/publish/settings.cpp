@@ -102,6 +102,9 @@ constexpr std::array k_unbound = {Word{"learn", keyring::Unbound::learn},
                                   Word{"refuse", keyring::Unbound::refuse}};
 constexpr std::array k_recursive = {Word{"refuse", keyring::Recursive::refuse},
                                     Word{"flatten", keyring::Recursive::flatten}};
+constexpr std::array k_rotations = {Word{"off", keyring::Rotation::off},
+                                    Word{"pending", keyring::Rotation::pending},
+                                    Word{"auto", keyring::Rotation::automatic}};
 constexpr std::array k_audit_modes = {Word{"best-effort", keyring::AuditMode::best_effort},
                                       Word{"required", keyring::AuditMode::required}};
 
@@ -250,6 +253,7 @@ constexpr Setting k_settings[] = {
     {"keys", "min_rsa_bits", count<&Policy::keys_min_rsa_bits, 2048, 16'384>},
     {"keys", "types", keys_types},
     {"keys", "expiry_option", yes_or_no<&Policy::keys_expiry_option>},
+    {"keys", "rotation", word<&Policy::keys_rotation, k_rotations>},
     {"audit", "mode", word<&Policy::audit_mode, k_audit_modes>},
     {"audit", "key_served", yes_or_no<&Policy::audit_key_served>},
     {"audit", "repeat_window", time<&Policy::audit_repeat_window, 0, k_day>},

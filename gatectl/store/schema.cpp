@@ -37,6 +37,23 @@ constexpr const char* k_tables[] = {
     "CREATE INDEX history_of_key ON history (first_key)",
 };
 
+constexpr const char* k_enrolment_tables[] = {
+    "CREATE TABLE enrolment (one INTEGER PRIMARY KEY CHECK (one = 1), salt VARCHAR(64) NOT NULL DEFAULT '',"
+    " window_from BIGINT NOT NULL DEFAULT 0, window_until BIGINT NOT NULL DEFAULT 0,"
+    " window_by VARCHAR(400) NOT NULL DEFAULT '', password_set INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO enrolment (one) VALUES (1)",
+    "CREATE TABLE enrol_code (id VARCHAR(16) PRIMARY KEY NOT NULL, hash VARCHAR(64) NOT NULL,"
+    " agents TEXT NOT NULL, sources VARCHAR(4000) NOT NULL DEFAULT '', made_at BIGINT NOT NULL,"
+    " made_by VARCHAR(400) NOT NULL, expires_at BIGINT NOT NULL, key_expires_at BIGINT NOT NULL DEFAULT 0,"
+    " note VARCHAR(400) NOT NULL DEFAULT '', replaces INTEGER NOT NULL DEFAULT 0,"
+    " state VARCHAR(9) NOT NULL DEFAULT 'open', state_at BIGINT NOT NULL DEFAULT 0,"
+    " state_by VARCHAR(400) NOT NULL DEFAULT '', used_key VARCHAR(64) NOT NULL DEFAULT '')",
+    "CREATE TABLE pending_key (fingerprint VARCHAR(64) PRIMARY KEY NOT NULL, id VARCHAR(16) NOT NULL,"
+    " type VARCHAR(64) NOT NULL, blob TEXT NOT NULL, comment VARCHAR(400) NOT NULL DEFAULT '',"
+    " peer VARCHAR(64) NOT NULL DEFAULT '', site VARCHAR(64) NOT NULL DEFAULT '', asked_at BIGINT NOT NULL,"
+    " in_place_of VARCHAR(64) NOT NULL DEFAULT '')",
+};
+
 constexpr const char* k_from_1_to_2[] = {
     "ALTER TABLE pubkey ADD COLUMN binding TEXT NOT NULL DEFAULT ''",
     "UPDATE gate_store SET schema_version = 2 WHERE one = 1",
@@ -98,7 +115,14 @@ struct OldEntry {
     return out;
 }
 
-void from_2_to_3(soci::session& sql) {
+void from_3_to_4(soci::session& sql) {
+    for (const char* statement : k_enrolment_tables)
+        sql << statement;
+    sql << "UPDATE gate_store SET schema_version = 4 WHERE one = 1";
+}
+
+// To the present version at once: create() makes its tables.
+void from_2_to_now(soci::session& sql) {
     std::vector<StoredKey> keys = keys_of_2(sql);
     const std::vector<OldEntry> entries = history_of_2(sql);
     Number generation = 0;
@@ -125,6 +149,8 @@ void from_2_to_3(soci::session& sql) {
 void create(soci::session& sql) {
     for (const char* statement : k_tables)
         sql << statement;
+    for (const char* statement : k_enrolment_tables)
+        sql << statement;
     create_indexes(sql);
     const int now = k_version;
     sql << "INSERT INTO gate_store (one, schema_version, generation, keyring) VALUES (1, :v, 0, '')",
@@ -142,7 +168,9 @@ void upgrade(soci::session& sql) {
         for (const char* statement : k_from_1_to_2)
             sql << statement;
     if (version(sql) == 2)
-        from_2_to_3(sql);
+        from_2_to_now(sql);
+    if (version(sql) == 3)
+        from_3_to_4(sql);
 }
 
 void drop_indexes(soci::session& sql) {

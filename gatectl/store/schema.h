@@ -10,7 +10,8 @@ class session;
 namespace gate::ctl::schema {
 
 // 1: the first. 2: pubkey.binding. 3: numbers, validity, networks, limits, states, before and after.
-inline constexpr int k_version = 3;
+// 4: enrolment.
+inline constexpr int k_version = 4;
 
 // Inside the caller's write transaction.
 void create(soci::session& sql);

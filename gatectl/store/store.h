@@ -3,6 +3,7 @@
 // Throws Problem (unavailable: locked, damaged, of another version; io).
 #pragma once
 
+#include "gatectl/store/enrolment.h"
 #include "gatectl/store/key.h"
 #include "gatectl/store/login_row.h"
 
@@ -117,6 +118,17 @@ class Store {
     [[nodiscard]] bool touched_many() const { return touched_many_; }
 
     [[nodiscard]] std::vector<HistoryEntry> history(const StoredKey& key); // oldest first
+
+    // Enrolment (enrolment.cpp). None of it is part of the keyring, or of the history of a key.
+    [[nodiscard]] Enrolment enrolment();
+    void set_enrolment(const Enrolment& enrolment);
+    void insert_code(const StoredCode& code);
+    void update_code(const StoredCode& code); // its state, and which key it was used for
+    void forget_codes(std::int64_t before);   // those that had expired then
+    [[nodiscard]] std::vector<StoredCode> codes();
+    void insert_pending(const PendingKey& key);
+    void remove_pending(const std::string& fingerprint);
+    [[nodiscard]] std::vector<PendingKey> pending(); // oldest first
 
     // A consistent copy of the whole, whatever others do meanwhile. The file must not exist.
     void copy_to(const std::string& path);

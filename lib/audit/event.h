@@ -44,6 +44,15 @@ enum class Event : std::uint8_t {
     deliveries_resumed,
     backup_made, // pandora-gate backup, restore
     backup_restored,
+    enrol_code_made, // pandora-gate enrol
+    enrol_opened,
+    enrol_closed,
+    enrol_accepted, // the enrolment service: a key that came in by a code, or that an administrator approved
+    enrol_pending,
+    enrol_refused,
+    rotation_accepted, // the same, of a key that an agent sent in under its active one
+    rotation_pending,
+    rotation_refused,
 };
 
 [[nodiscard]] constexpr std::string_view code(Event event) {
@@ -120,6 +129,24 @@ enum class Event : std::uint8_t {
         return "backup.made";
     case Event::backup_restored:
         return "backup.restored";
+    case Event::enrol_code_made:
+        return "enrol.code_made";
+    case Event::enrol_opened:
+        return "enrol.opened";
+    case Event::enrol_closed:
+        return "enrol.closed";
+    case Event::enrol_accepted:
+        return "enrol.accepted";
+    case Event::enrol_pending:
+        return "enrol.pending";
+    case Event::enrol_refused:
+        return "enrol.refused";
+    case Event::rotation_accepted:
+        return "rotation.accepted";
+    case Event::rotation_pending:
+        return "rotation.pending";
+    case Event::rotation_refused:
+        return "rotation.refused";
     }
     return "unknown";
 }

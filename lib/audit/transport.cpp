@@ -22,13 +22,19 @@ constexpr int k_priority = LOG_AUTHPRIV | LOG_NOTICE;
 constexpr int k_patience_ms = 100;
 constexpr int k_retry_ms = 5;
 
-[[nodiscard]] bool send_datagram(int fd, std::string_view datagram) {
+[[nodiscard]] sockaddr_un logger() {
     sockaddr_un to{};
     to.sun_family = AF_UNIX;
     std::memcpy(to.sun_path, _PATH_LOG, sizeof _PATH_LOG);
+    return to;
+}
+
+[[nodiscard]] bool send_datagram(int fd, std::string_view datagram, bool connected) {
+    const sockaddr_un to = logger();
+    const auto* address = connected ? nullptr : reinterpret_cast<const sockaddr*>(&to);
     for (int waited = 0;; waited += k_retry_ms) {
-        if (::sendto(fd, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                     reinterpret_cast<const sockaddr*>(&to), sizeof to) >= 0)
+        if (::sendto(fd, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL, address,
+                     connected ? 0 : sizeof to) >= 0)
             return true;
         if ((errno != EAGAIN && errno != EINTR && errno != ENOBUFS) || waited >= k_patience_ms)
             return false;
@@ -43,6 +49,14 @@ Transport::Transport() : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
     std::tm local{};
     if (::localtime_r(&now, &local) != nullptr)
         utc_offset_ = local.tm_gmtoff;
+}
+
+void Transport::connect() {
+    const sockaddr_un to = logger();
+    connected_ =
+        socket_.valid() && ::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+    if (!connected_)
+        socket_.reset();
 }
 
 // RFC 3164, as glibc's syslog(3) writes it to the local socket: "<PRI>Mmm dd hh:mm:ss ident[pid]: text".
@@ -78,7 +92,7 @@ std::string Transport::frame(std::string_view json) const {
 bool Transport::send(Line&& line) {
     if (lost_ > 0)
         line.number("lost", lost_);
-    if (!socket_.valid() || !send_datagram(socket_.get(), frame(line.finish()))) {
+    if (!socket_.valid() || !send_datagram(socket_.get(), frame(line.finish()), connected_)) {
         ++lost_;
         return false;
     }

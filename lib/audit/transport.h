@@ -17,6 +17,10 @@ class Transport {
     // Never fails: without a socket every line counts as lost. Reads the time zone, so: before a sandbox.
     Transport();
 
+    // From now on to this logger only, and none that is started later: so that a sandbox can see that the
+    // socket speaks to nobody else.
+    void connect();
+
     // True if the logger has it. What could not be sent is counted and told ("lost":N) with the next line
     // that gets through. Waits at most k_patience_ms for a logger whose queue is full (Linux holds 11
     // datagrams).
@@ -29,6 +33,7 @@ class Transport {
     [[nodiscard]] std::string frame(std::string_view json) const;
 
     Fd socket_;
+    bool connected_ = false;
     std::int64_t utc_offset_ = 0; // seconds
     std::uint64_t lost_ = 0;
 };

@@ -45,6 +45,7 @@ enum Tag : std::uint16_t {
     k_keys_min_rsa_bits = 112,
     k_keys_types = 113,
     k_keys_expiry_option = 114,
+    k_keys_rotation = 115,
     k_ftp_enabled = 128,
     k_ftp_directory = 129,
     k_ftp_uid = 130,
@@ -86,6 +87,7 @@ void visit(P& p, Visitor&& v) {
     v(k_keys_min_rsa_bits, p.keys_min_rsa_bits);
     v(k_keys_types, p.keys_types);
     v(k_keys_expiry_option, p.keys_expiry_option);
+    v(k_keys_rotation, p.keys_rotation);
     v(k_audit_mode, p.audit_mode);
     v(k_audit_key_served, p.audit_key_served);
     v(k_audit_repeat_window, p.audit_repeat_window);
@@ -125,6 +127,7 @@ requires(std::is_integral_v<T> || std::is_enum_v<T>)
         !between(StagingMethod::automatic, p.spool_staging_method, StagingMethod::named) ||
         !between(Binding::automatic, p.binding_default, Binding::off) ||
         !between(Unbound::learn, p.binding_unbound_keys, Unbound::refuse) ||
+        !between(Rotation::off, p.keys_rotation, Rotation::automatic) ||
         !between(Recursive::refuse, p.drop_recursive, Recursive::flatten) ||
         !between(AuditMode::best_effort, p.audit_mode, AuditMode::required))
         return fail(Errc::version, "the policy holds a value that this program does not know");

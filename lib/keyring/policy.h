@@ -43,6 +43,13 @@ enum class Recursive : std::uint8_t {
     flatten = 2, // `scp -r`: the files are taken as if they lay in data_in itself
 };
 
+// What an agent's own new key is, sent in under its active one.
+enum class Rotation : std::uint8_t {
+    off = 1,       // refused
+    pending = 2,   // it waits for the administrator
+    automatic = 3, // good at once; the old one ends after an overlap
+};
+
 enum class AuditMode : std::uint8_t {
     best_effort = 1, // a logger that is away costs the trail and no packet
     required = 2,    // a file that the audit cannot be told of beforehand is refused
@@ -98,6 +105,7 @@ struct Policy {
     std::string keys_types = "ed25519,ecdsa,rsa,sk-ed25519,sk-ecdsa"; // by commas
     // Does sshd hear when a key ends (expiry-time=)? authkeys and drop ask for themselves either way.
     bool keys_expiry_option = true;
+    Rotation keys_rotation = Rotation::off;
 
     AuditMode audit_mode = AuditMode::best_effort;
     bool audit_key_served = false;

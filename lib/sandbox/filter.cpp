@@ -221,6 +221,33 @@ Result<void> filter_front(int channel) {
     return filter.load();
 }
 
+Result<void> filter_enrol(const EnrolCalls& calls) {
+    Filter filter;
+    allow_always(filter);
+    filter.allow({SCMP_SYS(read)}, {is(0, STDIN_FILENO)});
+    for (const int client : {STDOUT_FILENO, STDERR_FILENO}) {
+        filter.allow({SCMP_SYS(write)}, {is(0, client)});
+        filter.allow({SCMP_SYS(getsockopt)}, {is(0, client), is(1, SOL_SOCKET), is(2, SO_TYPE)});
+        for (const int command : {F_GETFL, F_SETFL})
+            filter.allow({SCMP_SYS(fcntl), SCMP_SYS(fcntl64)}, {is(0, client), is(1, command)});
+    }
+    // Without an address: to whom it is connected to.
+    for (const int to : {STDOUT_FILENO, STDERR_FILENO, calls.service, calls.log}) {
+        if (to < 0)
+            continue;
+        filter.allow({SCMP_SYS(sendto)}, {is(0, to), is_at(4, nullptr)});
+        filter.allow({SCMP_SYS(send)}, {is(0, to)});
+    }
+    filter.allow({SCMP_SYS(connect)},
+                 {is(0, calls.service), is_at(1, calls.address), is(2, calls.address_size)});
+    filter.allow({SCMP_SYS(getsockopt)}, {is(0, calls.service), is(1, SOL_SOCKET), is(2, SO_PEERCRED)});
+    filter.allow({SCMP_SYS(recvfrom)}, {is(0, calls.service), is_at(4, nullptr)});
+    filter.allow({SCMP_SYS(recv)}, {is(0, calls.service)});
+    filter.allow({SCMP_SYS(rt_sigaction)}, {is(0, SIGALRM)});
+    filter.allow({SCMP_SYS(setitimer)});
+    return filter.load();
+}
+
 Result<void> filter_publisher(const PublisherCalls& calls) {
     Filter filter;
     allow_always(filter);

@@ -21,6 +21,16 @@ namespace gate::sandbox {
 // What parses: reads descriptor 0, writes 1 and 2, speaks on the channel, stages in memory.
 [[nodiscard]] Result<void> filter_front(int channel);
 
+struct EnrolCalls {
+    int service = -1;              // not connected yet
+    const void* address = nullptr; // a constant: the one that it may be connected to, and
+    int address_size = 0;          // of it: bytes
+    int log = -1;                  // connected; -1: there is none
+};
+// What takes one public key: reads descriptor 0, writes 1 and 2, asks the enrolment service and tells the
+// log.
+[[nodiscard]] Result<void> filter_enrol(const EnrolCalls& calls);
+
 struct PublisherCalls {
     int channel = -1;             // recvmsg, sendmsg
     int log = -1;                 // sendto: to any address, as that is a pointer

@@ -54,6 +54,13 @@ enum class Reason : std::uint16_t {
     directory,
     foreign_file,
     unsupported,
+    // the login's own key
+    enrol_only,
+    enrol_no_key,
+    enrol_many_keys,
+    enrol_large,
+    enrol_bytes,
+    enrol_away,
     // an upload by FTP: heard of by the audit alone
     ftp_incomplete,
     ftp_sender,

@@ -1,4 +1,4 @@
-"""What somebody gains who has taken over one of the two processes of drop: each probe is made from inside, once in a
+"""What somebody gains who has taken over one of the processes of drop: each probe is made from inside, once in a
 build with the sandbox and, as its positive control, once in the same build without (Makefile: hostile)."""
 
 import contextlib
@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -30,7 +31,11 @@ def places(world):
     run("chown", "pandora", CONF)
     run("install", "-d", "-o", "pandora", "-m", "755", ELSEWHERE)
     RAN.unlink(missing_ok=True)
-    yield
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as another:
+        another.bind(str(ANOTHER))
+        ANOTHER.chmod(0o666)
+        yield
+    ANOTHER.unlink()
     shutil.rmtree(ELSEWHERE)
     for path in CONF.iterdir():
         path.rmdir() if path.is_dir() else path.unlink()
@@ -96,11 +101,20 @@ IN_PUBLISHER = {
     "unlink_from_staging": (CLIMBING, "files"),
     "publish": (ELSEWHERE / "x", "files"),
 }
+# With the way to the logger that the process has that hands a key over: no service listens here.
+ANOTHER = pathlib.Path("/run/another.sock")
+IN_ENROLMENT = {
+    "tell_another": (ANOTHER, "said"),
+    "tell_another_by_message": (ANOTHER, "said"),
+    "connect_to_another": (ANOTHER, "said"),
+}
 # The flags of the one link that is allowed, and a delivered file's name. The kernel itself lets a name through there.
 LINK_BY_NAME = {"link_delivered_as_unnamed": (VICTIM.name, "files")}
 
 PROBES = [(process, probe, *what) for process, probes in
-          (("front", ANYWHERE), ("publisher", {**ANYWHERE, **IN_PUBLISHER, **LINK_BY_NAME}))
+          (("front", ANYWHERE), ("publisher", {**ANYWHERE, **IN_PUBLISHER, **LINK_BY_NAME}),
+           # Its parent is sshd, which the account cannot look into, sandbox or not.
+           ("enrol", {**{p: w for p, w in ANYWHERE.items() if p not in ("trace", "read_memory")}, **IN_ENROLMENT}))
           for probe, what in probes.items()]
 ids = [f"{process}-{probe}" for process, probe, *_ in PROBES]
 
@@ -137,6 +151,8 @@ class TestEachProbe:
             assert [(e["process"], e["what"], e["signal"]) for e in breach] == \
                 [("front", "a system call outside its filter", "SYS")]
             assert world.events_since(mark, "session.summary")[0]["status"] != 0
+        else:
+            assert said in ENDED
 
     def test_succeeds_without_a_sandbox(self, world, gate, places, unconfined, process, probe, argument, evidence):
         before = snapshot()

@@ -28,6 +28,8 @@ inline void check_user_auth(std::string_view input) {
     } else {
         REQUIRE(got.error().code == Errc::bad_input);
     }
+    if (drop::is_password_login(input))
+        REQUIRE(keys == 0 && !got && input.find_first_not_of('\n') != input.npos);
     // Whatever the bytes are: as a key, in a file of sshd's form, they come back.
     if (input.empty() || keys != 0)
         return;

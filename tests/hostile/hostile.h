@@ -1,5 +1,5 @@
 // A drop that has been taken over, for tests only: built beside the real one from the same objects, but for
-// two that call these (-DGATE_HOSTILE -include this). A client asks for a probe as `hostile PROCESS PROBE
+// those that call these (-DGATE_HOSTILE -include this). A client asks for a probe as `hostile PROCESS PROBE
 // [ARGUMENT]`, and is told in one line what became of it; tests/e2e/test_sandbox.py looks at what it did.
 #pragma once
 
@@ -27,6 +27,10 @@ struct Target {
 [[nodiscard]] bool is_request(const Login& login);
 // In the front, instead of a protocol. Returns the exit status.
 [[nodiscard]] int serve(Channel& channel, const Login& login);
+// The process that hands a key over, of a login with a key: the probe `hostile enrol PROBE [ARGUMENT]`. Its
+// two sockets are parts.channel and parts.log.
+[[nodiscard]] bool is_enrolment(const Login& login);
+[[nodiscard]] int serve_enrolment(const Login& login, int service, int log);
 // In the publisher: true if the message asked for a probe; it was tried and answered.
 [[nodiscard]] bool take(const Request& request, Channel& channel, const PublisherParts& parts);
 

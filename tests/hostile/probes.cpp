@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -232,6 +233,36 @@ int become_dumpable(const Target&) {
     return result(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
+// The way to the logger, used for another datagram socket: the argument is its path.
+sockaddr_un address_of(const Target& t) {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    t.argument.copy(to.sun_path, sizeof to.sun_path - 1);
+    return to;
+}
+
+int tell_another(const Target& t) {
+    const sockaddr_un to = address_of(t);
+    return result(::syscall(SYS_sendto, t.parts.log, "x", 1, MSG_DONTWAIT, &to, sizeof to));
+}
+
+int tell_another_by_message(const Target& t) {
+    sockaddr_un to = address_of(t);
+    std::array<char, 1> text{'x'};
+    iovec part{text.data(), text.size()};
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    return result(::syscall(SYS_sendmsg, t.parts.log, &message, MSG_DONTWAIT));
+}
+
+int connect_to_another(const Target& t) {
+    const sockaddr_un to = address_of(t);
+    return result(::syscall(SYS_connect, t.parts.log, &to, sizeof to));
+}
+
 int duplicate(const Target&) {
     return result(::syscall(SYS_dup3, STDIN_FILENO, 40, 0));
 }
@@ -280,6 +311,9 @@ constexpr std::array k_probes = {
     Probe{"kill_parent", kill_parent},
     Probe{"become_dumpable", become_dumpable},
     Probe{"duplicate", duplicate},
+    Probe{"tell_another", tell_another},
+    Probe{"tell_another_by_message", tell_another_by_message},
+    Probe{"connect_to_another", connect_to_another},
 };
 
 } // namespace

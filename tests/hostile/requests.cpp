@@ -42,6 +42,22 @@ bool is_request(const Login& login) {
     return login.command && login.command->starts_with(k_word);
 }
 
+bool is_enrolment(const Login& login) {
+    return login.command && login.command->starts_with("hostile enrol ");
+}
+
+int serve_enrolment(const Login& login, int service, int log) {
+    std::string text = login.command->substr(k_word.size());
+    static_cast<void>(take_word(text)); // `enrol`
+    const std::string probe = take_word(text);
+    Target target{.parts = {}, .other = ::getppid(), .argument = text};
+    target.parts.channel = service;
+    target.parts.log = log;
+    const std::string said = say(try_probe(probe, target)) + '\n';
+    static_cast<void>(write_all(STDOUT_FILENO, std::as_bytes(std::span(said))).has_value());
+    return 0;
+}
+
 int serve(Channel& channel, const Login& login) {
     std::string text = login.command->substr(k_word.size());
     const std::string process = take_word(text);

@@ -3,6 +3,7 @@
 // directory.
 #include "tests/fuzz/check_content.h"
 #include "tests/fuzz/check_csv.h"
+#include "tests/fuzz/check_enrol.h"
 #include "tests/fuzz/check_key_line.h"
 #include "tests/fuzz/check_keyring.h"
 #include "tests/fuzz/check_names.h"
@@ -61,6 +62,7 @@ void run_over(std::string_view name, void (*check)(std::string_view)) {
     }
 GATE_CORPUS_TEST(content)
 GATE_CORPUS_TEST(csv)
+GATE_CORPUS_TEST(enrol)
 GATE_CORPUS_TEST(key_line)
 GATE_CORPUS_TEST(keyring)
 GATE_CORPUS_TEST(names)
@@ -81,7 +83,7 @@ int main() {
         GATE_TEST(replays_network), GATE_TEST(replays_keyring), GATE_TEST(replays_names),
         GATE_TEST(replays_paths),   GATE_TEST(replays_request), GATE_TEST(replays_scp),
         GATE_TEST(replays_sftp),    GATE_TEST(replays_toml),    GATE_TEST(replays_user_auth),
-        GATE_TEST(replays_words),
+        GATE_TEST(replays_words),   GATE_TEST(replays_enrol),
     };
     return cmocka_run_group_tests_name("corpus", tests, nullptr, nullptr);
 }

@@ -475,8 +475,8 @@ void a_locked_store_of_version_1_stays_one() {
 void a_store_of_a_later_version_is_refused() {
     Place p;
     static_cast<void>(p.add(k_ed25519, {"a"}));
-    execute(p.context.store, {"UPDATE gate_store SET schema_version = 4"});
-    refused(ctl::Status::unavailable, "has version 4, this program knows version 3",
+    execute(p.context.store, {"UPDATE gate_store SET schema_version = 5"});
+    refused(ctl::Status::unavailable, "has version 5, this program knows version 4",
             [&] { static_cast<void>(p.stored()); });
 }
 

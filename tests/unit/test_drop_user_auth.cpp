@@ -4,6 +4,7 @@
 #include "forcecmd/user_auth.h"
 
 using namespace gate;
+using drop::is_password_login;
 using drop::parse_user_auth;
 
 namespace {
@@ -67,13 +68,34 @@ void a_good_key_beside_a_malformed_one_is_refused() {
     CHECK_ERR(parse_user_auth("publickey x\n" + std::string(k_line)), Errc::bad_input);
 }
 
+// What may hand a key over and do nothing else. Whatever else let somebody in does not lead there, and least
+// of all a key that could not be read.
+void a_password_login_has_no_key_at_all() {
+    for (const std::string_view content :
+         {"password\n", "password", "keyboard-interactive/pam\n", "keyboard-interactive\n",
+          "keyboard-interactive/pam\npassword\n", "\npassword\n\n"})
+        CHECK_MSG(is_password_login(content), escape_visible(content));
+    for (const std::string_view content :
+         {"", "\n", "none\n", "hostbased x\n", "gssapi-with-mic user@REALM\n", "passwordx\n", " password\n",
+          "password \n", "password x\n", "keyboard-interactively\n", "keyboard\n", "publickey\n",
+          "publickey x\n", "password\npublickey ssh-ed25519 aGVsbG8=\n",
+          "publickey ssh-ed25519 aGVsbG8=\npassword\n",
+          "password\npublickey-hostbound ssh-ed25519 aGVsbG8=\n", "password\nhostbased x\n", "password\r\n"})
+        CHECK_MSG(!is_password_login(content), escape_visible(content));
+    CHECK(!is_password_login(std::string_view("password\0\n", 10)));
+}
+
 } // namespace
 
 int main() {
     const CMUnitTest tests[] = {
-        GATE_TEST(one_key_is_found),           GATE_TEST(a_blob_may_hold_every_byte),
-        GATE_TEST(two_keys_are_refused),       GATE_TEST(no_key_is_refused),
-        GATE_TEST(a_malformed_key_is_refused), GATE_TEST(a_good_key_beside_a_malformed_one_is_refused),
+        GATE_TEST(one_key_is_found),
+        GATE_TEST(a_blob_may_hold_every_byte),
+        GATE_TEST(two_keys_are_refused),
+        GATE_TEST(no_key_is_refused),
+        GATE_TEST(a_malformed_key_is_refused),
+        GATE_TEST(a_good_key_beside_a_malformed_one_is_refused),
+        GATE_TEST(a_password_login_has_no_key_at_all),
     };
     return cmocka_run_group_tests_name("drop_user_auth", tests, nullptr, nullptr);
 }

@@ -11,11 +11,13 @@
 #include <array>
 #include <csignal>
 #include <functional>
+#include <poll.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 using namespace gate;
@@ -115,6 +117,96 @@ void the_front_can_stage() {
                  return ok ? 0 : 1;
              }),
              0);
+}
+
+struct Pair {
+    Fd near;
+    Fd far;
+    explicit Pair(int type) {
+        std::array<int, 2> ends{-1, -1};
+        CHECK_EQ(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()), 0);
+        near = Fd{ends[0]};
+        far = Fd{ends[1]};
+    }
+};
+
+// A key is handed over to one address, which the process cannot change, and told to one logger.
+void what_takes_a_key_speaks_to_two_only() {
+    const Fd service{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    const Pair log(SOCK_DGRAM);
+    const Pair other(SOCK_SEQPACKET);
+    const test::TempDir dir;
+    const auto listen_at = [&](const char* name, int type, sockaddr_un& address) {
+        address.sun_family = AF_UNIX;
+        const std::string path = dir / name;
+        path.copy(address.sun_path, sizeof address.sun_path - 1);
+        Fd socket{::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
+        CHECK_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        if (type == SOCK_SEQPACKET)
+            CHECK_EQ(::listen(socket.get(), 9), 0);
+        return socket;
+    };
+    sockaddr_un right{};
+    sockaddr_un wrong{};
+    sockaddr_un elsewhere{};
+    const Fd listener = listen_at("right", SOCK_SEQPACKET, right);
+    const Fd another = listen_at("wrong", SOCK_SEQPACKET, wrong);
+    const Fd datagrams = listen_at("datagrams", SOCK_DGRAM, elsewhere);
+    const auto connect = [&](int fd, const sockaddr_un& to, socklen_t size = sizeof(sockaddr_un)) {
+        return ::connect(fd, reinterpret_cast<const sockaddr*>(&to), size);
+    };
+    const auto run = [&](const std::function<long()>& call) {
+        return in_child([&] {
+            const sandbox::EnrolCalls calls{.service = service.get(),
+                                            .address = &right,
+                                            .address_size = sizeof right,
+                                            .log = log.near.get()};
+            return sandbox::filter_enrol(calls) ? error_of(call()) : 99;
+        });
+    };
+    char byte = 'x';
+    ucred who{};
+    socklen_t size = sizeof who;
+    CHECK_EQ(run([&]() -> long {
+                 if (connect(service.get(), right) != 0 || ::send(service.get(), &byte, 1, MSG_NOSIGNAL) != 1)
+                     return -1;
+                 return ::getsockopt(service.get(), SOL_SOCKET, SO_PEERCRED, &who, &size);
+             }),
+             0);
+    // It is connected now, and nothing has come.
+    CHECK_EQ(run([&] { return ::recv(service.get(), &byte, 1, MSG_DONTWAIT); }), EAGAIN);
+    CHECK_EQ(run([&] { return ::send(log.near.get(), &byte, 1, MSG_DONTWAIT); }), 0);
+    CHECK_EQ(run([] { return ::poll(nullptr, 0, 1); }), 0);
+    const sockaddr_un copy = right;
+    const auto* to = reinterpret_cast<const sockaddr*>(&elsewhere);
+    CHECK_EQ(::sendto(Fd{::socket(AF_UNIX, SOCK_DGRAM, 0)}.get(), "x", 1, MSG_DONTWAIT, to, sizeof elsewhere),
+             1);
+    msghdr message{};
+    const std::function<long()> table[] = {
+        [&] { return connect(service.get(), wrong); },
+        [&] { return connect(service.get(), copy); },
+        [&] { return connect(service.get(), right, sizeof right - 1); },
+        [&] { return connect(log.near.get(), right); },
+        [&] { return connect(other.near.get(), right); },
+        [&] { return ::sendto(log.near.get(), &byte, 1, MSG_DONTWAIT, to, sizeof elsewhere); },
+        [&] { return ::sendto(service.get(), &byte, 1, MSG_DONTWAIT, to, sizeof elsewhere); },
+        [&] { return ::sendmsg(log.near.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::sendmsg(service.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::recvmsg(service.get(), &message, MSG_DONTWAIT); },
+        [&] { return ::recv(log.near.get(), &byte, 1, MSG_DONTWAIT); },
+        [&] { return ::send(other.near.get(), &byte, 1, MSG_DONTWAIT); },
+        [&] { return ::getsockopt(log.near.get(), SOL_SOCKET, SO_PEERCRED, &who, &size); },
+        [&] { return ::write(service.get(), &byte, 1); },
+        [&] { return ::read(service.get(), &byte, 1); },
+        [] { return ::socket(AF_UNIX, SOCK_SEQPACKET, 0); },
+        [] { return ::open("/etc/passwd", O_RDONLY); },
+        [] { return ::memfd_create("x", MFD_CLOEXEC); },
+        [] { return ::fork(); },
+        [] { return ::dup(0); },
+        [] { return ::kill(::getppid(), 0); },
+    };
+    for (std::size_t i = 0; i < std::size(table); ++i)
+        CHECK_MSG(run(table[i]) == k_killed, std::to_string(i));
 }
 
 void memory_is_neither_code_nor_where_one_wants_it() {
@@ -372,6 +464,7 @@ int main() {
 #ifndef __SANITIZE_ADDRESS__
         GATE_TEST(the_front_has_no_file_system_and_no_network),
         GATE_TEST(the_front_can_stage),
+        GATE_TEST(what_takes_a_key_speaks_to_two_only),
         GATE_TEST(memory_is_neither_code_nor_where_one_wants_it),
         GATE_TEST(the_publisher_opens_unnamed_files_in_staging_only),
         GATE_TEST(the_publisher_names_nothing_but_what_it_has_open),
