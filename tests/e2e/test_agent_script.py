@@ -277,6 +277,7 @@ def test_a_key_that_waits_is_pending(agent, authorized):
     assert "transfer_mode ssh" in CONF.read_text()
 
 
+@only("dash")
 def test_rsa_where_ssh_keygen_knows_no_ed25519(agent, authorized):
     agent.program("ssh-keygen", 'case " $* " in *" ed25519 "*) echo "unknown key type ed25519" >&2; exit 1 ;; esac\n'
                   'exec /usr/bin/ssh-keygen "$@"')
@@ -465,7 +466,7 @@ def test_an_odd_name_is_data(agent, odd_key):
 
 
 def test_the_packet_is_what_the_server_expects(enrolled):
-    CONF.write_text(A_CONF + "agent_name other\r\nagent_name test\r\nencoding iso-8859-15\n#agent_alias x\n")
+    CONF.write_text("agent_name other\n" + A_CONF + "agent_name test\r\nencoding iso-8859-15\n#agent_alias x\n")
     good(enrolled.enrol())
     packet, = enrolled.world.delivered().values()
     root = ET.fromstring(packet)
@@ -567,6 +568,7 @@ def test_a_code_that_is_wrong(agent, enrolment):
     good(agent.enrol(password=code))
 
 
+@only("mksh")
 def test_a_key_that_must_be_approved(agent, enrolment):
     name = is_called(f"pending.{agent.shell[0]}")
     run("usermod", "-p", run("openssl", "passwd", "-6", PASSWORD).stdout.strip(), "pandora")
@@ -696,7 +698,8 @@ def test_an_agent_that_runs_as_another_user(enrolled):
 
 # --- nothing, and all of it --------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("state", ["nothing is there", "a key is there"])
+@pytest.mark.parametrize("agent, state", [*((shell, "nothing is there") for shell in SHELLS), ("dash", "a key is there")],
+                         indirect=["agent"])
 def test_a_dry_run_changes_nothing(agent, state):
     if state != "nothing is there":
         agent.take_key(agent.world.key)
