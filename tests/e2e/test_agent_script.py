@@ -26,6 +26,9 @@ INIT_SCRIPT = pathlib.Path("/etc/init.d/pandora_agent_daemon")
 STOCK_DATA_IN = pathlib.Path("/var/spool/stocka/data_in")
 PASSWORD_PORT = 2225
 PASSWORD = "correct horse"
+PATIENCE = 100                  # seconds for one run, a dozen logins at most, on a machine that has much else to do
+
+pytestmark = pytest.mark.timeout(300)
 
 
 # A case that says nothing about shells runs under one of them: a login takes its time.
@@ -94,7 +97,7 @@ class Agent:
             more.update(SSH_ASKPASS=str(asked), SSH_ASKPASS_REQUIRE="force")
         argv = [*self.shell, SCRIPT, *args, *([host] if host else [])]
         done = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, errors="replace", env=self.environment(**more), start_new_session=True, timeout=60,
+                              text=True, errors="replace", env=self.environment(**more), start_new_session=True, timeout=PATIENCE,
                               check=False, cwd=self.dir)
         assert list(self.temporary.iterdir()) == [], "temporary files are left"
         return done
@@ -329,7 +332,7 @@ def on_a_terminal(agent, answer, *args):
     pid, terminal = pty.fork()
     if pid == 0:
         os.execvpe(argv[0], argv, agent.environment())
-    shown, end = b"", time.monotonic() + 60
+    shown, end = b"", time.monotonic() + PATIENCE
     with contextlib.suppress(OSError):              # the end of a terminal is an error
         while time.monotonic() < end:
             if select.select([terminal], [], [], 1)[0]:
@@ -732,9 +735,9 @@ def test_a_run_that_is_ended_leaves_nothing(enrolled):
     argv = [str(a) for a in (*enrolled.shell, SCRIPT, *enrolled.options, "127.0.0.1")]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                env=enrolled.environment(), start_new_session=True)
-    assert wait_for(started.exists)
+    assert wait_for(started.exists, PATIENCE)
     os.killpg(process.pid, 15)
-    assert process.wait(20) == 143
+    assert process.wait(PATIENCE) == 143
     assert list(enrolled.temporary.iterdir()) == [] and [p.name for p in CONF.parent.iterdir()] == [CONF.name]
     assert CONF.read_text() == A_CONF
 
