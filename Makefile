@@ -280,6 +280,7 @@ install: all ## DESTDIR, PREFIX, LIBEXECDIR, PAMDIR, SYSCONFDIR
 	test -e $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml || \
 	    install -m 0644 conf/gate.toml $(DESTDIR)$(SYSCONFDIR)/pandora-gate/gate.toml
 	cd conf && find . -type f -exec install -D -m 0644 '{}' '$(DESTDIR)$(DATADIR)/pandora-gate/{}' \;
+	install -m 0755 conf/agent/pandora-gate-enrol $(DESTDIR)$(DATADIR)/pandora-gate/agent/
 	install -D -m 0644 conf/sysusers.d/pandora-gate.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/pandora-gate.conf
 	install -D -m 0644 conf/tmpfiles.d/pandora-gate.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/pandora-gate.conf
 	for m in doc/man/*.[1-8]; do \

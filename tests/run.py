@@ -162,7 +162,7 @@ def pytest_nodeid(case):
 # Files that take minutes, in seconds: what is shared out fairly is time. The others take ten or so.
 LONG = {"test_packages.py": 214, "test_intruder.py": 199, "test_sweep_kills.py": 190, "test_intruder_planted.py": 152,
         "test_ftp_deliver.py": 100, "test_sandbox.py": 84, "test_intruder_local.py": 74, "test_pam_sshd.py": 69,
-        "test_clients_deliver.py": 69, "test_refusals.py": 55, "test_ftp_intruder.py": 54, "test_volumes.py": 52,
+        "test_clients_deliver.py": 69, "test_agent_script.py": 75, "test_refusals.py": 55, "test_ftp_intruder.py": 54, "test_volumes.py": 52,
         "test_sweep.py": 46, "test_sweep_watch.py": 46, "test_authkeys_lines.py": 41, "test_keys_live.py": 40,
         "test_clients_words.py": 38, "test_settings.py": 34, "test_backup.py": 31, "test_whole.py": 28}
 SHARDS = max(1, min(2, os.cpu_count() or 1))    # each is a copy of the machine with servers of its own

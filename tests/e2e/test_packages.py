@@ -208,6 +208,8 @@ def test_the_only_new_accounts_are_the_helpers_and_that_of_uploads(seen):
     ("/usr/share/man/man8/pandora-gate.8.gz", "pandora-gate", "0o644"),
     ("/usr/share/man/man8/pandora-gate-sweep.8.gz", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/vsftpd/vsftpd.conf", "pandora-gate", "0o644"),
+    ("/usr/share/pandora-gate/agent/pandora-gate-enrol", "pandora-gate", "0o755"),
+    ("/usr/share/man/man8/pandora-gate-enrol.8.gz", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/systemd/pandora-gate-sweep.service", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/systemd/pandora-gate-sshd.service", "pandora-gate", "0o644"),
     ("/usr/share/pandora-gate/systemd/pandora-gate-enrol.service", "pandora-gate", "0o644"),
