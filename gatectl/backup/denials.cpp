@@ -74,7 +74,7 @@ void remark_on_changes(Context& context, Store& restored, const Found& now) {
 }
 
 // A code may have been used since, or cancelled: none of a backup lets anybody in.
-void close_enrolment(Store& restored) {
+void close_enrolment(Store& restored, Store* existing) {
     for (StoredCode code : restored.codes()) {
         if (code.state != StoredCode::State::open)
             continue;
@@ -84,6 +84,8 @@ void close_enrolment(Store& restored) {
     }
     Enrolment enrolment = restored.enrolment();
     enrolment.window_until = 0;
+    if (existing != nullptr && existing->enrolment().password_set)
+        enrolment.password_set = true; // made since the backup: `enrol off` has it to lock
     restored.set_enrolment(enrolment);
 }
 
@@ -121,7 +123,7 @@ void keep_denials(Context& context, const Unpacked& archive, const Present& pres
         context.remarks.push_back(fmt::format(
             "{} key(s) that the backup's store has not revoked were revoked later, and stay so", adopted));
     restored.set_published({generation, {}});
-    close_enrolment(restored);
+    close_enrolment(restored, existing);
     transaction.commit();
 }
 

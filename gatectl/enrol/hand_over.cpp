@@ -106,9 +106,15 @@ class HandOver {
         outcome.published = change_and_publish(context_, PolicyFrom::keyring, [&](Store& store) {
             StoredCode code = good_code(store);
             auto there = store.find_fingerprint(login_.fingerprint);
-            if (there && !there->removed()) {
+            const bool is_there = there && !there->removed();
+            const bool again = code.state == StoredCode::State::used;
+            if (again && !is_there) // an administrator took it out since
+                stop(Status::refused, "the code {} is used", code.id);
+            if (is_there) {
                 demand_same(*there, code.agents);
                 key = std::move(*there);
+                if (again)
+                    return false;
             } else {
                 key = key_of(code);
                 enter(store, key, parsed_, {}, there,

@@ -178,6 +178,7 @@ void serve_one(Context& context, int fd) {
         audit::Transport transport;
         context.audit = &transport;
         context.progress = {};
+        context.prepares = false; // no key needs anything new, and looking for it could outlast the deadline
         serve_one(context, fd);
     } catch (...) {
         ::_exit(1); // the client sees the end of the connection

@@ -8,6 +8,7 @@
 #include "gatectl/keys/when.h"
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
+#include "gatectl/publish/ftp_members.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -31,6 +32,17 @@ constexpr const char* k_dry = "dry run: nothing was changed; without --dry-run i
             {"by", open ? Json(latin1(enrolment.window_by)) : Json()}};
 }
 
+// A password that we make is for enrolment. Where the account may send by FTP it would be good for packets
+// too, without a key, without approval, and after the window.
+void demand_no_ftp(const keyring::Policy& policy) {
+    if (policy.ftp_enabled && is_ftp_member(policy, policy.account_user))
+        stop(Status::refused,
+             "the account {} may send by FTP, and a password made for enrolment would let it: use `enrol "
+             "code`, "
+             "or give it a password of its own with passwd(1) if that is meant",
+             escape_visible(policy.account_user));
+}
+
 } // namespace
 
 std::string enrolment_on(Context& context, const std::string& duration) {
@@ -38,7 +50,8 @@ std::string enrolment_on(Context& context, const std::string& duration) {
     const std::int64_t length = parse_length("--for", duration);
     if (length == 0 || length > k_longest)
         stop(Status::usage, "--for is a time from 1s to 7d, not \"{}\"", escape_visible(duration));
-    const std::string user = policy_in_force(context).account_user;
+    const keyring::Policy policy = policy_in_force(context);
+    const std::string& user = policy.account_user;
     const Passwords& passwords = *context.passwords;
     demand_not_lost(context.store, context.keyring);
     Store store(context.store, context.owner, context.store_patience);
@@ -53,6 +66,7 @@ std::string enrolment_on(Context& context, const std::string& duration) {
     enrolment.window_by = context.operator_name;
     std::string password;
     if (state == PasswordState::locked) {
+        demand_no_ftp(policy);
         password = strong_password();
         enrolment.password_set = true;
     }
@@ -83,21 +97,31 @@ std::string enrolment_off(Context& context) {
     const std::string user = policy_in_force(context).account_user;
     demand_not_lost(context.store, context.keyring);
     Store store(context.store, context.owner, context.store_patience);
-    Store::Transaction transaction(store, Store::Transaction::Kind::write);
-    Enrolment enrolment = store.enrolment();
-    const bool was_on = is_open(enrolment, now);
-    const bool locks = enrolment.password_set;
-    enrolment.window_until = 0;
-    enrolment.password_set = false;
-    store.set_enrolment(enrolment);
-    if (!context.dry_run) {
-        write_code_file(context, store, now); // the door first; if what follows fails, it stays shut
-        if (locks)
-            context.passwords->lock(user);
+    Enrolment enrolment;
+    const auto change = [&](auto&& what) {
+        Store::Transaction transaction(store, Store::Transaction::Kind::write);
+        enrolment = store.enrolment();
+        what();
+        store.set_enrolment(enrolment);
+        if (context.dry_run)
+            return;
+        write_code_file(context, store, now);
         transaction.commit();
-        if (was_on || locks)
-            tell_closed(context, user);
+    };
+    bool was_on = false;
+    bool locks = false;
+    change([&] {
+        was_on = is_open(enrolment, now);
+        locks = enrolment.password_set;
+        enrolment.window_until = 0;
+    });
+    // The door is shut for good by now. That the password is ours to lock is known until it is locked.
+    if (!context.dry_run && locks) {
+        context.passwords->lock(user);
+        change([&] { enrolment.password_set = false; });
     }
+    if (!context.dry_run && (was_on || locks))
+        tell_closed(context, user);
     if (context.json)
         return dump({{"dry_run", context.dry_run}, {"changed", was_on || locks}, {"locked", locks}});
     if (!was_on && !locks)

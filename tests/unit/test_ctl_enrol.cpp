@@ -8,6 +8,7 @@
 #include "gatectl/enrol/commands.h"
 #include "gatectl/enrol/hand_over.h"
 #include "gatectl/keys/json.h"
+#include "gatectl/problem.h"
 #include "gatectl/publish/publish.h"
 #include "lib/base/clock.h"
 #include "lib/enrol/codes.h"
@@ -231,6 +232,45 @@ void of_two_at_once_one_wins() {
         CHECK(p.has(k_ecdsa256) != p.has(k_ecdsa384));
         p.sql("DELETE FROM history; DELETE FROM pubkey WHERE agents = 'web'");
     }
+}
+
+// The ticket of a connection lasts as long as the connection; what an administrator took out stays out.
+void a_used_code_puts_no_removed_key_back() {
+    EnrolPlace p;
+    const std::string id = p.code_for("web");
+    CHECK(p.by_code(id, k_ed25519).answer == Answer::accepted);
+    CHECK(p.by_code(id, k_ed25519).answer == Answer::accepted); // the answer may have been lost
+    static_cast<void>(ctl::remove_key(p.context, k_ed25519.fingerprint, "gone", true));
+    CHECK(!p.has(k_ed25519));
+    CHECK(p.by_code(id, k_ed25519).answer == Answer::refused);
+    CHECK(!p.has(k_ed25519) && !p.find(k_ed25519));
+}
+
+void a_door_that_cannot_be_locked_is_shut_all_the_same() {
+    EnrolPlace p;
+    static_cast<void>(ctl::enrolment_on(p.context, "2h"));
+    static constexpr ctl::Passwords k_fails{
+        EnrolPlace::k_fake.look, EnrolPlace::k_fake.set,
+        [](const std::string&) { ctl::stop(ctl::Status::io, "the file is locked"); }};
+    p.context.passwords = &k_fails;
+    refused(ctl::Status::io, "is locked", [&] { static_cast<void>(ctl::enrolment_off(p.context)); });
+    p.context.passwords = &EnrolPlace::k_fake;
+    static_cast<void>(p.code_for("web")); // writes the file of codes from the store
+    CHECK(!enrol::is_open(p.file().window, wall_clock_us() / 1'000'000));
+    CHECK(p.by_password(k_ed25519).answer == Answer::refused);
+    CHECK(ctl::Json::parse(ctl::enrolment_off(p.context))["locked"] == true); // still known as ours
+    CHECK(account_password == ctl::PasswordState::locked);
+}
+
+// Where the account may send by FTP, the password would be good for packets too.
+void no_password_is_made_that_opens_ftp() {
+    EnrolPlace p;
+    p.policy_is("group = \"daemon\"\n[ftp]\nenabled = true\nuser = \"nobody\"\n");
+    refused(ctl::Status::refused, "may send by FTP",
+            [&] { static_cast<void>(ctl::enrolment_on(p.context, "2h")); });
+    CHECK(set_password.empty() && account_password == ctl::PasswordState::locked);
+    account_password = ctl::PasswordState::set; // the administrator's own
+    CHECK(ctl::Json::parse(ctl::enrolment_on(p.context, "2h"))["on"] == true);
 }
 
 void a_password_lets_a_key_wait_and_no_more() {
@@ -465,6 +505,9 @@ int main() {
         GATE_TEST(replace_ends_the_others_after_a_week),
         GATE_TEST(the_policys_terms_hold_for_a_key_that_comes_in),
         GATE_TEST(of_two_at_once_one_wins),
+        GATE_TEST(a_used_code_puts_no_removed_key_back),
+        GATE_TEST(a_door_that_cannot_be_locked_is_shut_all_the_same),
+        GATE_TEST(no_password_is_made_that_opens_ftp),
         GATE_TEST(a_password_lets_a_key_wait_and_no_more),
         GATE_TEST(a_password_that_was_there_is_left_alone),
         GATE_TEST(reject_takes_it_away),
