@@ -27,7 +27,7 @@ constexpr const char* k_beside = ".pandora-gate-new";
 
 } // namespace
 
-PathState Place::look(const std::string& path) const {
+PathState Place::look(const std::string& path, bool inside) const {
     const std::string there = real(path);
     struct stat st {};
     if (::lstat(there.c_str(), &st) != 0) {
@@ -49,6 +49,8 @@ PathState Place::look(const std::string& path) const {
                .content = std::filesystem::read_symlink(there, error).string()};
     } else if (S_ISREG(st.st_mode)) {
         out.kind = PathState::Kind::file;
+        if (!inside)
+            return out;
         const auto fd = open_regular(there.c_str());
         const auto content = fd ? read_all(fd->get(), k_max_file) : std::unexpected(fd.error());
         if (!content)

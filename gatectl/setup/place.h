@@ -31,7 +31,10 @@ class Place {
     [[nodiscard]] bool is_machine() const { return root_.empty(); }
 
     // Follows nothing at the last component. Throws Problem (io) for what cannot be read or is too large.
-    [[nodiscard]] PathState look(const std::string& path) const;
+    [[nodiscard]] PathState look(const std::string& path) const { return look(path, true); }
+    [[nodiscard]] PathState look_outside(const std::string& path) const {
+        return look(path, false);
+    }                                                         // no text
     [[nodiscard]] bool exists(const std::string& path) const; // follows links
     // A file's text, through links; nullopt: it is not there or cannot be read.
     [[nodiscard]] std::optional<std::string> text(const std::string& path) const;
@@ -50,6 +53,7 @@ class Place {
     void remove_tree(const std::string& path);            // setup's own
 
   private:
+    [[nodiscard]] PathState look(const std::string& path, bool inside) const;
     void own(const std::string& path, const PathState& state, int fd);
 
     std::string root_;

@@ -89,6 +89,29 @@ void Plan::unit(const std::string& name) {
     link("/etc/systemd/system/multi-user.target.wants/" + name, path);
 }
 
+// A line that names a module that PAM cannot load refuses everybody, the administrators too.
+void Plan::demand_module() const {
+    std::vector<std::string> directories = {"/lib/security", "/lib64/security", "/usr/lib/security",
+                                            "/usr/lib64/security"};
+    for (const std::string above : {"/lib/", "/usr/lib/"}) // Debian's multiarch
+        for (const std::string& name : place.names(above))
+            directories.push_back(above + name + "/security");
+    bool found = false;
+    for (const std::string& directory : directories) {
+        const std::string path = directory + "/pam_pandora.so";
+        const PathState module = place.look_outside(path);
+        if (module.kind == Kind::absent)
+            continue;
+        if (module.kind != Kind::file || module.uid != 0 || (module.mode & 0022) != 0)
+            stop(Status::no_input,
+                 "{} is not a file that only root can write: install the package libpam-pandora again", path);
+        found = true;
+    }
+    if (!found)
+        stop(Status::no_input, "pam_pandora.so is in none of PAM's directories, and the lines in /etc/pam.d "
+                               "would name it: install the package libpam-pandora first");
+}
+
 std::string Plan::shipped(const std::string& name) const {
     auto text = place.text(k_share + name);
     if (!text || text->empty())

@@ -40,6 +40,8 @@ class Plan {
     void unit(const std::string& name);
     [[nodiscard]] std::string shipped(const std::string& name) const; // throws Problem: not installed
     [[nodiscard]] UserState state_of(const std::string& user, const std::string& group) const;
+    // Throws Problem: the PAM lines would name a module that is not there, or is not root's alone.
+    void demand_module() const;
     void remark(std::string text) { remarks.push_back(std::move(text)); }
 
     std::string part{}; // of the steps that are added

@@ -145,6 +145,7 @@ void plan_ftp(Plan& plan) {
              plan.machine.account());
     if (plan.place.program("vsftpd").empty())
         stop(Status::no_input, "there is no vsftpd in /usr/sbin: install it first");
+    plan.demand_module();
     if (plan.machine.accounts.user("_pandora-ftp") == nullptr)
         plan.user("_pandora-ftp", {.exists = true,
                                    .group = "",
@@ -168,8 +169,8 @@ void plan_ftp(Plan& plan) {
     plan.unit("pandora-gate-ftp.service");
     plan.unit("pandora-gate-sweep.service");
     plan.remark(
-        "then `pandora-gate publish`: it makes the upload directories; and open TCP 21 and 31000-31999 "
-        "in the firewall");
+        "then `pandora-gate publish`: it makes the upload directories; `systemctl restart "
+        "pandora-gate-ftp.service`: it may write to them; and open TCP 21 and 31000-31999 in the firewall");
 }
 
 } // namespace gate::ctl::setup

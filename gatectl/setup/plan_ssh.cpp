@@ -124,6 +124,7 @@ void plan_ssh(Plan& plan) {
     plan.part = "ssh";
     if (plan.machine.sshd.empty())
         stop(Status::no_input, "there is no sshd in /usr/sbin: install OpenSSH's server first");
+    plan.demand_module();
     const std::string shipped = plan.shipped("sshd_config.d/00-pandora-gate.conf");
     plan_revoked(plan);
     if (plan.machine.debian() && !plan.place.exists("/run/sshd")) // sshd -t wants it

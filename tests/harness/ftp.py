@@ -69,7 +69,7 @@ def as_the_unit(world, limit=None):
     capabilities = ",".join("+" + c.lower().removeprefix("cap_") for c in setting("CapabilityBoundingSet").split())
     size = limit or int(setting("LimitFSIZE").removesuffix("M")) << 20
     assert setting("ProtectSystem") == "strict" and setting("NoNewPrivileges") == "yes"
-    uploads = setting("ReadWritePaths")
+    uploads = setting("ReadWritePaths").removeprefix("-")
     # Every mount but those of the kernel becomes read-only, as ProtectSystem=strict has it.
     path.write_text(f"""#!/bin/sh -e
 [ "$1" = --inside ] || exec unshare --mount --propagation private "$0" --inside "$@"

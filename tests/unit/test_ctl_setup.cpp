@@ -289,6 +289,33 @@ void parts_by_themselves() {
     m.same(before, "one after the other");
 }
 
+void no_line_names_a_module_that_pam_cannot_load() {
+    const setup::PathState good = {.kind = setup::PathState::Kind::file, .mode = 0644};
+    const auto with = [&](auto change) {
+        setup::PathState out = good;
+        change(out);
+        return out;
+    };
+    for (const auto& module : {with([](auto& m) { m.kind = setup::PathState::Kind::absent; }),
+                               with([](auto& m) { m.mode = 0664; }), with([](auto& m) { m.mode = 0646; }),
+                               with([](auto& m) { m.uid = 500; })})
+        for (const char* part : {"ssh", "ftp", ""}) {
+            FakeMachine m;
+            m.file("/etc/pandora-gate/ftp.pem", "");
+            setup::Request request = to_apply();
+            request.part = "account";
+            if (*part != '\0')
+                static_cast<void>(m.run(request));
+            m.place.put(k_module, module);
+            const auto before = m.all();
+            request.part = part;
+            refused(ctl::Status::no_input, "libpam-pandora", [&] { static_cast<void>(m.run(request)); });
+            m.same(before, part);
+            m.place.put(k_module, good); // the control
+            CHECK(contains(m.run(request), " changes made; "));
+        }
+}
+
 } // namespace
 
 int main() {
@@ -311,6 +338,7 @@ int main() {
         GATE_TEST(directories_that_others_trust_are_roots_unless_somebody_needs_them),
         GATE_TEST(an_account_of_the_group_root_is_named_itself),
         GATE_TEST(parts_by_themselves),
+        GATE_TEST(no_line_names_a_module_that_pam_cannot_load),
     };
     return cmocka_run_group_tests_name("ctl_setup", tests, nullptr, nullptr);
 }

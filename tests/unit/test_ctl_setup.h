@@ -220,6 +220,8 @@ inline const TempDir& programs_of_all() {
     return made;
 }
 
+inline constexpr const char* k_module = "/usr/lib/x86_64-linux-gnu/security/pam_pandora.so";
+
 struct FakeMachine {
     TempDir dir;
     Fault fault{};
@@ -260,6 +262,7 @@ struct FakeMachine {
                                  "/var/lib/pandora-gate/home", "/var/spool", "/proc"})
             directory(path);
         file("/usr/libexec/pandora-gate/drop", "", 0755);
+        file(k_module, "", 0644);
         ::umask(old);
     }
     // As Pandora FMS leaves a machine.
