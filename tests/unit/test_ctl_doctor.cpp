@@ -241,6 +241,28 @@ void who_may_write_where() {
     CHECK_EQ(p.ids(), "spool.volume");
 }
 
+// Who may write data_in chooses the names there.
+void no_command_has_a_strangers_name_in_it() {
+    DoctorPlace p;
+    const std::string spool = "/var/spool/pandora/data_in";
+    const auto fix_of = [&](const std::string& name) {
+        p.machine.make(spool + '/' + name, 0755, {999, 33});
+        const auto found = p.diagnosis().findings;
+        std::filesystem::remove(p.machine.at(spool + '/' + name));
+        CHECK_MSG(found.size() == 1 && found[0].id == "spool.subdirectories", name);
+        return found[0].fix;
+    };
+    CHECK_EQ(fix_of("a-B_1.d"), "chown -h root " + spool + "/a-B_1.d; chmod go-w " + spool + "/a-B_1.d");
+    for (const char* name :
+         {"x;reboot", "$(reboot)", "a b", "`id`", "a|b", "a&b", "a>b", "a*", "a\nb", "~'\""})
+        CHECK_EQ(fix_of(name), "look at it: ls -la " + spool);
+    // A link to a directory that the account may write is none of data_in's.
+    p.machine.make("/srv/other", 0777);
+    std::filesystem::create_symlink(p.machine.at("/srv/other"), p.machine.at(spool + "/link"));
+    p.machine.owners[spool + "/link"] = {999, 33};
+    CHECK_EQ(p.ids(), "");
+}
+
 void one_of_the_parents_is_enough() {
     DoctorPlace p;
     p.machine.owners["/usr"] = {1000, 1000};
@@ -435,6 +457,7 @@ int main() {
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
         GATE_TEST(who_may_write_where),
+        GATE_TEST(no_command_has_a_strangers_name_in_it),
         GATE_TEST(one_of_the_parents_is_enough),
         GATE_TEST(a_password_is_what_can_be_typed),
         GATE_TEST(which_ways_a_password_has),
