@@ -263,6 +263,13 @@ void no_command_has_a_strangers_name_in_it() {
     CHECK_EQ(p.ids(), "");
 }
 
+// spool.directory may lie below /home.
+void units_hide_no_spool() {
+    for (const char* unit : {"sshd", "enrol"})
+        CHECK(
+            !contains(read_file(fmt::format("conf/systemd/pandora-gate-{}.service", unit)), "ProtectHome="));
+}
+
 void one_of_the_parents_is_enough() {
     DoctorPlace p;
     p.machine.owners["/usr"] = {1000, 1000};
@@ -457,6 +464,7 @@ int main() {
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
         GATE_TEST(who_may_write_where),
+        GATE_TEST(units_hide_no_spool),
         GATE_TEST(no_command_has_a_strangers_name_in_it),
         GATE_TEST(one_of_the_parents_is_enough),
         GATE_TEST(a_password_is_what_can_be_typed),
