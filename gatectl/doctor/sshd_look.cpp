@@ -50,6 +50,10 @@ bool is_overridden(const Facts& f, const std::string& keyword) {
         return line.file == file && line.keyword == keyword;
     });
     const std::string value = f.sshd.gate.value(keyword);
+    // `+x`, `-x`, `^x` change sshd's own list: what is in force is never the same as what is written.
+    if (own != lines.end() && !own->value.empty() &&
+        std::string_view("+-^").find(own->value.front()) != std::string_view::npos)
+        return false;
     return own != lines.end() && !value.empty() && !same_value(own->value, value);
 }
 

@@ -181,6 +181,19 @@ void the_line_that_wins_is_named() {
     CHECK(found[0].evidence.starts_with("/etc/ssh/sshd_config.d/00-a.conf:4 says `permittty yes`"));
 }
 
+// As --legacy-clients has it; sshd -T prints the whole list.
+void a_list_that_is_added_to_is_not_overridden() {
+    DoctorPlace p;
+    const std::string shipped = read_file("conf/sshd_config.d/00-pandora-gate.conf");
+    p.machine.sshd_says = "kexalgorithms a,b,c\n";
+    for (const char* added : {"+c", "-d", "^a"}) {
+        p.machine.put(k_drop_in, fmt::format("KexAlgorithms {}\n{}", added, shipped));
+        CHECK_EQ(p.ids(), "");
+    }
+    p.machine.put(k_drop_in, "KexAlgorithms c\n" + shipped);
+    CHECK_EQ(p.ids(), "sshd.overridden");
+}
+
 void what_sshd_says_of_a_bad_line_is_the_evidence() {
     DoctorPlace p;
     p.machine.sshd_fails = true;
@@ -460,6 +473,7 @@ int main() {
         GATE_TEST(a_gate_of_its_own),
         GATE_TEST(a_token_is_known_by_the_version),
         GATE_TEST(the_line_that_wins_is_named),
+        GATE_TEST(a_list_that_is_added_to_is_not_overridden),
         GATE_TEST(what_sshd_says_of_a_bad_line_is_the_evidence),
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
