@@ -57,7 +57,21 @@ void is_root(const Facts& f, Report& report) {
                    fmt::format("usermod -u NUMBER {}, with a number that is free", f.user()));
 }
 
+// Lines with user= and none with group=, as on Fedora and RHEL: they bind by the name.
+[[nodiscard]] bool binds_by_user(const Facts& f) {
+    bool any = false;
+    for (const char* kind : {"account", "session"})
+        if (const PamLine* line = f.pam.gate_line(kind); line != nullptr) {
+            if (line->argument("user").empty() || !line->argument("group").empty())
+                return false;
+            any = true;
+        }
+    return any;
+}
+
 void not_in_group(const Facts& f, Report& report) {
+    if (binds_by_user(f))
+        return;
     const auto gid = find_gid(f.machine, f.policy.account_group);
     if (!gid)
         report.add(

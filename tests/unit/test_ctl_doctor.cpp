@@ -283,6 +283,24 @@ void units_hide_no_spool() {
             !contains(read_file(fmt::format("conf/systemd/pandora-gate-{}.service", unit)), "ProtectHome="));
 }
 
+void lines_that_bind_by_user_need_no_group() {
+    DoctorPlace p;
+    p.machine.put("/etc/group", "root:x:0:\ndaemon:x:1:\n");
+    const auto lines = [&p](const char* account, const char* session) {
+        const char* rest = "shell=" GATE_LIBEXECDIR "/drop";
+        p.machine.put(k_pam, fmt::format("account requisite pam_pandora.so {1} {0}\n"
+                                         "session requisite pam_pandora.so {2} {0} require_key\n",
+                                         rest, account, session));
+        return p.ids({"account.group"});
+    };
+    CHECK_EQ(lines("user=pandora", "user=pandora"), "");
+    CHECK_EQ(lines("user=pandora", "group=pandora"), "account.group");
+    CHECK_EQ(lines("user=pandora group=pandora", "user=pandora"), "account.group");
+    CHECK_EQ(lines("", ""), "account.group");
+    p.machine.put(k_pam, "");
+    CHECK_EQ(p.ids({"account.group"}), "account.group");
+}
+
 void one_of_the_parents_is_enough() {
     DoctorPlace p;
     p.machine.owners["/usr"] = {1000, 1000};
@@ -478,6 +496,7 @@ int main() {
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
         GATE_TEST(who_may_write_where),
+        GATE_TEST(lines_that_bind_by_user_need_no_group),
         GATE_TEST(units_hide_no_spool),
         GATE_TEST(no_command_has_a_strangers_name_in_it),
         GATE_TEST(one_of_the_parents_is_enough),
