@@ -1,6 +1,8 @@
 // Where packets go: who may write there, and whether there is room.
 #include "gatectl/doctor/table.h"
 
+#include "gatectl/trusted.h"
+
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -144,6 +146,13 @@ void subdirectories(const Facts& f, Report& report) {
         const auto st = f.machine.lstat(path);
         if (!st || !S_ISDIR(st->st_mode) || !may(*f.account, *st, 2) || name == ".ssh")
             continue;
+        const bool by_group = writes_by_group(st->st_mode, f.account->in(st->st_gid));
+        if (uses_tentacle(f.machine) || by_group) {
+            report.note(fmt::format("{}: {} may write it", shown(path, *st), f.user()),
+                        by_group ? "nothing, if its group needs that (setup leaves it so)"
+                                 : "nothing, if Tentacle runs as that user (setup leaves it so)");
+            continue;
+        }
         report.add(fmt::format("{}: {} may write it", shown(path, *st), f.user()),
                    is_plain(name)
                        ? fmt::format("chown -h root {0}; chmod go-w {0}", escape_visible(path))

@@ -301,6 +301,21 @@ void lines_that_bind_by_user_need_no_group() {
     CHECK_EQ(p.ids({"account.group"}), "account.group");
 }
 
+void what_setup_leaves_writable_is_a_note() {
+    DoctorPlace p;
+    const auto severity = [&p](mode_t mode, Owner owner) {
+        p.machine.make("/var/spool/pandora/data_in/md5", mode, owner);
+        const auto found = p.diagnosis({"spool.subdirectories"}).findings;
+        return found.size() == 1 ? doctor::word_of(found[0].severity) : "nothing";
+    };
+    CHECK_EQ(severity(0770, {0, 993}), "note"); // by its group
+    CHECK_EQ(severity(0770, {0, 33}), "nothing");
+    CHECK_EQ(severity(0755, {999, 993}), "warning");
+    CHECK_EQ(severity(0777, {0, 33}), "warning");
+    p.machine.put("/etc/init.d/tentacle_serverd", "");
+    CHECK_EQ(severity(0755, {999, 993}), "note");
+}
+
 void one_of_the_parents_is_enough() {
     DoctorPlace p;
     p.machine.owners["/usr"] = {1000, 1000};
@@ -496,6 +511,7 @@ int main() {
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
         GATE_TEST(who_may_write_where),
+        GATE_TEST(what_setup_leaves_writable_is_a_note),
         GATE_TEST(lines_that_bind_by_user_need_no_group),
         GATE_TEST(units_hide_no_spool),
         GATE_TEST(no_command_has_a_strangers_name_in_it),
