@@ -82,6 +82,7 @@ void DoctorPlace::files() {
     machine.put("/lib/x86_64-linux-gnu/security/pam_pandora.so", "");
     for (const char* name : {"authkeys", "drop"})
         machine.put(GATE_LIBEXECDIR "/" + std::string(name), "", 0755);
+    machine.put("/usr/sbin/rsyslogd", "", 0755);
     machine.put("/etc/rsyslog.d/pandora-gate.conf", "file=\"/var/log/pandora-gate/audit.jsonl\"\n");
     machine.put("/var/log/pandora-gate/audit.jsonl", "");
 }
@@ -407,6 +408,20 @@ void clients_that_found_no_algorithm() {
     CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h sshd-session[1]: {}", message)), "fleet.key_exchange");
 }
 
+void with_the_journal_only_there_are_notes() {
+    DoctorPlace p;
+    std::filesystem::remove(p.machine.at("/etc/rsyslog.d/pandora-gate.conf"));
+    CHECK_EQ(p.ids(), "log.rule");
+    CHECK(p.diagnosis().findings[0].severity == doctor::Severity::warning);
+    std::filesystem::remove(p.machine.at("/usr/sbin/rsyslogd"));
+    std::filesystem::remove(p.machine.at("/var/log/pandora-gate/audit.jsonl"));
+    CHECK_EQ(p.ids(), "log.rule fleet.mismatch fleet.key_exchange");
+    for (const doctor::Finding& finding : p.diagnosis().findings)
+        CHECK(finding.severity == doctor::Severity::note);
+    p.machine.put("/var/log/secure", ""); // of another program
+    CHECK_EQ(p.ids(), "log.rule fleet.mismatch");
+}
+
 void agents_that_are_somebody_else() {
     DoctorPlace p;
     const auto audit = [&p](const char* event, const char* reason, const char* time) {
@@ -521,6 +536,7 @@ int main() {
         GATE_TEST(the_lines_of_enrolment_fit),
         GATE_TEST(times_of_log_lines),
         GATE_TEST(clients_that_found_no_algorithm),
+        GATE_TEST(with_the_journal_only_there_are_notes),
         GATE_TEST(agents_that_are_somebody_else),
         GATE_TEST(only_what_was_asked_for),
         GATE_TEST(the_worst_is_the_exit_status),
