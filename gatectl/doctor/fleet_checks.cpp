@@ -1,6 +1,7 @@
 // What happened lately: packets that wait, agents that are somebody else, clients that found no common key
 // exchange; and whether it would be known.
 #include "gatectl/doctor/logs.h"
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/table.h"
 
 #include "gatectl/pause/commands.h"
@@ -95,7 +96,9 @@ void key_exchange(const Facts& f, Report& report) {
             seen.push_back(std::move(one));
     if (!seen.empty())
         report.add(fmt::format("within 24 h: {}", some_of(seen)),
-                   "pandora-gate setup ssh --own-port 2222 --legacy-clients --apply, if these are agents");
+                   setup_ssh(f, f.sshd.form == Form::own_gate ? "--legacy-clients"
+                                                              : "--own-port 2222 --legacy-clients") +
+                       ", if these are agents");
 }
 
 constexpr Check k_checks[] = {

@@ -1,5 +1,6 @@
 #include "gatectl/doctor/sshd_look.h"
 
+#include "gatectl/doctor/mend.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -70,7 +71,7 @@ std::string said(const Facts& f, const std::string& spelled) {
 std::string put(const Facts& f, const std::string& line) {
     return fmt::format("put `{}` into {}{}, then systemctl reload {}", line, gate_file(f),
                        f.sshd.form == Form::own_gate ? "" : fmt::format(" below `Match User {}`", f.user()),
-                       f.sshd.form == Form::own_gate ? "pandora-gate-sshd" : "ssh");
+                       gate_unit(f));
 }
 
 std::string denial(const Facts& f, const SshdConfig& config) {

@@ -439,6 +439,30 @@ void agents_that_are_somebody_else() {
     CHECK_EQ(audit("agent.mismatch", "agent.mismatch", "2026-11-23T06:00:00.000Z"), "");
 }
 
+// setup wants to be told the port again.
+void commands_fit_the_machine() {
+    DoctorPlace p;
+    const auto fix = [&p](const char* id) {
+        const auto found = p.diagnosis({id}).findings;
+        return found.empty() ? std::string() : found[0].fix;
+    };
+    std::filesystem::remove(p.machine.at("/usr/sbin/sshd"));
+    CHECK_EQ(fix("sshd.missing"), "apt-get install openssh-server");
+    std::filesystem::remove(p.machine.at("/etc/pam.d/common-account"));
+    p.machine.put("/etc/pam.d/password-auth", "");
+    CHECK_EQ(fix("sshd.missing"), "dnf install openssh-server");
+    p.machine.put("/usr/sbin/sshd", "", 0755);
+    p.machine.replace(k_drop_in, "    PermitTTY no", "    PermitTTY yes");
+    CHECK(fix("sshd.tty").ends_with("then systemctl reload sshd"));
+    p.machine.put(doctor::k_own_config, "Port 4711\n" + read_file("conf/sshd_config.d/00-pandora-gate.conf"));
+    CHECK_EQ(fix("gate.unit"), "pandora-gate setup ssh --own-port 4711 --apply");
+    p.machine.put(doctor::k_own_config, "KexAlgorithms +a\n" + read_file(p.machine.at(doctor::k_own_config)));
+    CHECK_EQ(fix("gate.unit"), "pandora-gate setup ssh --own-port 4711 --legacy-clients --apply");
+    p.machine.put("/etc/pam.d/pandora-sshd", "account required pam_permit.so\n");
+    CHECK_EQ(fix("gate.unit"),
+             "pandora-gate setup ssh --own-port 4711 --legacy-clients --no-enrolment --apply");
+}
+
 void only_what_was_asked_for() {
     DoctorPlace p;
     p.machine.replace(k_drop_in, "    PermitTTY no", "    PermitTTY yes");
@@ -538,6 +562,7 @@ int main() {
         GATE_TEST(clients_that_found_no_algorithm),
         GATE_TEST(with_the_journal_only_there_are_notes),
         GATE_TEST(agents_that_are_somebody_else),
+        GATE_TEST(commands_fit_the_machine),
         GATE_TEST(only_what_was_asked_for),
         GATE_TEST(the_worst_is_the_exit_status),
         GATE_TEST(what_people_read),
