@@ -1,6 +1,7 @@
 // What happened lately: packets that wait, agents that are somebody else, clients that found no common key
 // exchange; and whether it would be known.
 #include "gatectl/doctor/logs.h"
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/table.h"
 
 #include "gatectl/pause/commands.h"
@@ -23,7 +24,15 @@ void no_logger(const Facts& f, Report& report) {
         report.add("nobody answers at /dev/log", "systemctl restart rsyslog systemd-journald");
 }
 
+// Without it, and no other that writes these files, there is only the journal.
+[[nodiscard]] bool has_rsyslog(const Facts& f) {
+    return f.machine.exists("/usr/sbin/rsyslogd");
+}
+
 void no_rule(const Facts& f, Report& report) {
+    if (!has_rsyslog(f))
+        return report.note("no rsyslogd is installed: the trail is in the journal only",
+                           "install rsyslog, where the trail has to outlive the journal");
     for (const std::string& file : f.machine.glob("/etc/rsyslog.d/*.conf"))
         if (f.machine.read(file).value_or("").find("/pandora-gate/audit.jsonl") != std::string::npos)
             return;
@@ -68,6 +77,9 @@ void waiting(const Facts& f, Report& report) {
 }
 
 void mismatch(const Facts& f, Report& report) {
+    if (!has_rsyslog(f) && !f.machine.exists(k_audit))
+        return report.note(fmt::format("there is no {} to look at", k_audit),
+                           "journalctl --since -1d --grep agent.mismatch");
     const auto seen = mismatches(f.machine, k_audit, f.now - k_day);
     if (!seen.empty())
         report.add(fmt::format("within 24 h, by {}: {}", k_audit, some_of(seen)),
@@ -75,13 +87,18 @@ void mismatch(const Facts& f, Report& report) {
 }
 
 void key_exchange(const Facts& f, Report& report) {
+    if (!has_rsyslog(f) && !f.machine.exists("/var/log/auth.log") && !f.machine.exists("/var/log/secure"))
+        return report.note("there is neither /var/log/auth.log nor /var/log/secure to look at",
+                           "journalctl --since -1d --grep 'Unable to negotiate'");
     std::vector<std::string> seen;
     for (const char* file : {"/var/log/auth.log", "/var/log/secure"})
         for (std::string& one : failed_key_exchanges(f.machine, file, f.now - k_day))
             seen.push_back(std::move(one));
     if (!seen.empty())
         report.add(fmt::format("within 24 h: {}", some_of(seen)),
-                   "pandora-gate setup ssh --own-port 2222 --legacy-clients --apply, if these are agents");
+                   setup_ssh(f, f.sshd.form == Form::own_gate ? "--legacy-clients"
+                                                              : "--own-port 2222 --legacy-clients") +
+                       ", if these are agents");
 }
 
 constexpr Check k_checks[] = {

@@ -1,4 +1,5 @@
 // A gate of its own (`setup ssh --own-port`), and enrolment.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/sshd_look.h"
 #include "gatectl/doctor/table.h"
 
@@ -23,14 +24,12 @@ constexpr const char* k_service = "pandora-sshd";
 
 void admin_port(const Facts& f, Report& report) {
     if (is_own(f) && !f.sshd.main.effective.empty() && denial(f, f.sshd.main).empty())
-        report.add(fmt::format("sshd -T -C user={0}: no DenyUsers names {0}", f.user()),
-                   "pandora-gate setup ssh --apply");
+        report.add(fmt::format("sshd -T -C user={0}: no DenyUsers names {0}", f.user()), setup_ssh(f));
 }
 
 void no_unit(const Facts& f, Report& report) {
     if (is_own(f) && !f.machine.exists(k_unit))
-        report.add(fmt::format("there is {}, but no {}", k_own_config, k_unit),
-                   "pandora-gate setup ssh --apply");
+        report.add(fmt::format("there is {}, but no {}", k_own_config, k_unit), setup_ssh(f));
 }
 
 void is_down(const Facts& f, Report& report) {
@@ -59,7 +58,7 @@ void pam_service(const Facts& f, Report& report) {
         report.add(
             fmt::format("OpenSSH {}.{} calls PAM by its program's name, and {} does not start it as {}",
                         f.sshd.major, f.sshd.minor, k_unit, k_link),
-            "pandora-gate setup ssh --apply");
+            setup_ssh(f));
 }
 
 void socket(const Facts& f, Report& report) {

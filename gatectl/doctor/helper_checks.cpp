@@ -1,4 +1,5 @@
 // The programs that sshd starts for the account: who could exchange them, and who can run them.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/table.h"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@ namespace {
 constexpr const char* k_helper = GATE_LIBEXECDIR "/authkeys";
 constexpr const char* k_helper_user = "_pandora-gate";
 constexpr const char* k_drop = GATE_LIBEXECDIR "/drop";
-constexpr const char* k_again = "install the package again: apt-get install --reinstall pandora-gate";
 
 // "/a/b/c": "/a/b/c", "/a/b", "/a", "/".
 [[nodiscard]] std::vector<std::string> with_parents(std::string path) {
@@ -37,7 +37,7 @@ void look_at_path(const Facts& f, const char* program, Report& report) {
 // Can this user come there, and run it?
 void look_at_program(const Facts& f, const char* program, const User& user, Report& report) {
     if (!f.machine.exists(program))
-        return report.add(fmt::format("there is no {}", program), k_again);
+        return report.add(fmt::format("there is no {}", program), reinstall(f, "pandora-gate"));
     for (const std::string& path : with_parents(program)) {
         const auto st = f.machine.stat(path);
         if (st && !may(user, *st, 1))

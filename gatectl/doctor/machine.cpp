@@ -93,6 +93,13 @@ std::optional<struct stat> Machine::stat(const std::string& path) const {
     return st;
 }
 
+std::optional<struct stat> Machine::lstat(const std::string& path) const {
+    struct stat st {};
+    if (::lstat(at(path).c_str(), &st) != 0)
+        return std::nullopt;
+    return st;
+}
+
 std::vector<std::string> Machine::list(const std::string& directory) const {
     std::vector<std::string> out;
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(at(directory).c_str()), ::closedir);

@@ -43,6 +43,8 @@ class Machine {
     [[nodiscard]] bool exists(const std::string& path) const { return stat(path).has_value(); }
     // Links are followed. nullopt: there is nothing.
     [[nodiscard]] virtual std::optional<struct stat> stat(const std::string& path) const;
+    // What stands there itself: a link is a link.
+    [[nodiscard]] virtual std::optional<struct stat> lstat(const std::string& path) const;
     // Names, sorted, without "." and "..".
     [[nodiscard]] std::vector<std::string> list(const std::string& directory) const;
     // Paths, sorted, as glob(3) has them.

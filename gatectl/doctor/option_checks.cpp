@@ -1,5 +1,6 @@
 // What a login could do beside delivering, each by its own keyword; how many may come at once; and what lies
 // about on the machine that sshd reads or leaves.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/sshd_look.h"
 #include "gatectl/doctor/table.h"
 
@@ -43,15 +44,16 @@ void max_startups(const Facts& f, Report& report) {
     const std::size_t fleet = f.store.fleet;
     report.add(fmt::format("{}; {} keys are good", said(f, "MaxStartups"), fleet),
                f.sshd.form == Form::own_gate
-                   ? fmt::format("pandora-gate setup ssh --agents {} --apply", fleet)
-                   : fmt::format("put `MaxStartups {}:30:{}` into {}, then systemctl reload ssh", fleet,
-                                 2 * fleet, gate_file(f)));
+                   ? setup_ssh(f, fmt::format("--agents {}", fleet))
+                   : fmt::format("put `MaxStartups {}:30:{}` into {}, then systemctl reload {}", fleet,
+                                 2 * fleet, gate_file(f), gate_unit(f)));
 }
 
 void per_source(const Facts& f, Report& report) {
     const std::string value = f.sshd.gate.value("persourcemaxstartups");
     if (has_sshd(f) && !value.empty() && !same_value(value, "none"))
-        report.add(said(f, "PerSourceMaxStartups"), "take that line away, then reload sshd");
+        report.add(said(f, "PerSourceMaxStartups"),
+                   fmt::format("take that line away, then systemctl reload {}", gate_unit(f)));
 }
 
 void penalties(const Facts& f, Report& report) {

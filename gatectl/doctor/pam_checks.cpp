@@ -1,5 +1,6 @@
 // The lines of pam_pandora, and what stands before them. Of a login by key libpam reads two phases, account
 // and session; both need their line.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/table.h"
 
 #include "lib/base/text.h"
@@ -23,7 +24,7 @@ constexpr const char* k_snippet = "/usr/share/pandora-gate/pam.d/pandora-gate.sn
 
 void no_service(const Facts& f, Report& report) {
     if (f.sshd.form != Form::none && !f.pam.exists)
-        report.add(fmt::format("there is no {}", service_file(f)), "pandora-gate setup ssh --apply");
+        report.add(fmt::format("there is no {}", service_file(f)), setup_ssh(f));
 }
 
 void missing(const Facts& f, Report& report, const char* kind) {
@@ -138,7 +139,7 @@ void module(const Facts& f, Report& report) {
         if (found == places.end())
             return report.add(fmt::format("{} names {}, which is in no directory of PAM", line->place(),
                                           escape_visible(line->module)),
-                              "apt-get install --reinstall libpam-pandora");
+                              reinstall(f, "libpam-pandora"));
         const auto st = f.machine.stat(*found);
         if (st && (st->st_uid != 0 || (st->st_mode & 022U) != 0))
             return report.add(fmt::format("{} belongs to uid {} with mode {:04o}", *found, st->st_uid,
@@ -197,7 +198,7 @@ void enrol(const Facts& f, Report& report) {
         if (name == "pam_unix.so" || name == "pam_deny.so")
             return report.add(
                 fmt::format("{} (`{}`) stands before the auth line with enrol", line->place(), name),
-                "pandora-gate setup ssh --apply");
+                setup_ssh(f));
     }
     const PamLine* session = f.pam.gate_line("session");
     if (session != nullptr && !session->has("enrol"))

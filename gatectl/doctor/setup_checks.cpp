@@ -1,4 +1,5 @@
 // What has to be there before anything else can be looked at, and the account.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/table.h"
 
 #include "lib/base/text.h"
@@ -21,7 +22,7 @@ void not_set_up(const Facts& f, Report& report) {
 
 void no_sshd(const Facts& f, Report& report) {
     if (f.sshd.form != Form::none && !f.sshd.installed)
-        report.add(fmt::format("there is no {}", k_sshd), "apt-get install openssh-server");
+        report.add(fmt::format("there is no {}", k_sshd), install(f, "openssh-server"));
 }
 
 void bad_config(const Facts& f, Report& report) {
@@ -40,8 +41,8 @@ void not_included(const Facts& f, Report& report) {
         report.add(
             fmt::format("{} is there, but no Include of {} reads it", k_drop_in, k_main_config),
             fmt::format(
-                "put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {}, then systemctl reload ssh",
-                k_main_config));
+                "put `Include /etc/ssh/sshd_config.d/*.conf` at the top of {}, then systemctl reload {}",
+                k_main_config, main_unit(f)));
 }
 
 void no_account(const Facts& f, Report& report) {
@@ -57,7 +58,21 @@ void is_root(const Facts& f, Report& report) {
                    fmt::format("usermod -u NUMBER {}, with a number that is free", f.user()));
 }
 
+// Lines with user= and none with group=, as on Fedora and RHEL: they bind by the name.
+[[nodiscard]] bool binds_by_user(const Facts& f) {
+    bool any = false;
+    for (const char* kind : {"account", "session"})
+        if (const PamLine* line = f.pam.gate_line(kind); line != nullptr) {
+            if (line->argument("user").empty() || !line->argument("group").empty())
+                return false;
+            any = true;
+        }
+    return any;
+}
+
 void not_in_group(const Facts& f, Report& report) {
+    if (binds_by_user(f))
+        return;
     const auto gid = find_gid(f.machine, f.policy.account_group);
     if (!gid)
         report.add(

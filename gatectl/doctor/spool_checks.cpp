@@ -1,6 +1,8 @@
 // Where packets go: who may write there, and whether there is room.
 #include "gatectl/doctor/table.h"
 
+#include "gatectl/trusted.h"
+
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -128,13 +130,33 @@ void state(const Facts& f, Report& report) {
                    "pandora-gate publish");
 }
 
+// A shell makes nothing else of it.
+[[nodiscard]] bool is_plain(std::string_view name) {
+    return std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '_' || c == '-';
+    });
+}
+
+// The account may choose the names there, and put a link in their place: no command for root follows one, or
+// has a name in it that is more than a name.
 void subdirectories(const Facts& f, Report& report) {
     for (const std::string& name : f.machine.list(f.policy.spool_directory)) {
         const std::string path = f.policy.spool_directory + '/' + name;
-        const auto st = f.machine.stat(path);
-        if (st && S_ISDIR(st->st_mode) && may(*f.account, *st, 2) && name != ".ssh")
-            report.add(fmt::format("{}: {} may write it", shown(path, *st), f.user()),
-                       fmt::format("chown root {0}; chmod g-w,o-w {0}", escape_visible(path)));
+        const auto st = f.machine.lstat(path);
+        if (!st || !S_ISDIR(st->st_mode) || !may(*f.account, *st, 2) || name == ".ssh")
+            continue;
+        const bool by_group = writes_by_group(st->st_mode, f.account->in(st->st_gid));
+        if (uses_tentacle(f.machine) || by_group) {
+            report.note(fmt::format("{}: {} may write it", shown(path, *st), f.user()),
+                        by_group ? "nothing, if its group needs that (setup leaves it so)"
+                                 : "nothing, if Tentacle runs as that user (setup leaves it so)");
+            continue;
+        }
+        report.add(fmt::format("{}: {} may write it", shown(path, *st), f.user()),
+                   is_plain(name)
+                       ? fmt::format("chown -h root {0}; chmod go-w {0}", escape_visible(path))
+                       : fmt::format("look at it: ls -la {}", escape_visible(f.policy.spool_directory)));
     }
 }
 

@@ -1,4 +1,5 @@
 // What sshd was told about keys, PAM and who may come.
+#include "gatectl/doctor/mend.h"
 #include "gatectl/doctor/sshd_look.h"
 #include "gatectl/doctor/table.h"
 
@@ -33,14 +34,14 @@ void overridden(const Facts& f, Report& report) {
         if (winner == nullptr)
             report.add(fmt::format("{} is not in force for {}: {} is {}", own.place(), f.user(), own.keyword,
                                    escape_visible(f.sshd.gate.value(own.keyword))),
-                       fmt::format("write `Match User {}` above it in {}, then systemctl reload ssh",
-                                   f.user(), own.file));
+                       fmt::format("write `Match User {}` above it in {}, then systemctl reload {}", f.user(),
+                                   own.file, gate_unit(f)));
         else
             report.add(
                 fmt::format("{} says `{} {}`, and is read before {}", winner->place(), winner->keyword,
                             escape_visible(winner->value), own.place()),
-                fmt::format("take {} of {} away, or have that file read after {}; then systemctl reload ssh",
-                            "line " + std::to_string(winner->line), winner->file, own.file));
+                fmt::format("take {} of {} away, or have that file read after {}; then systemctl reload {}",
+                            "line " + std::to_string(winner->line), winner->file, own.file, gate_unit(f)));
     }
 }
 
@@ -111,15 +112,15 @@ void certificates(const Facts& f, Report& report) {
 void hash(const Facts& f, Report& report) {
     const std::string value = f.sshd.gate.value("fingerprinthash");
     if (has_sshd(f) && !value.empty() && !same_value(value, "sha256"))
-        report.add(said(f, "FingerprintHash"), "take that line away, then systemctl reload ssh");
+        report.add(said(f, "FingerprintHash"),
+                   fmt::format("take that line away, then systemctl reload {}", gate_unit(f)));
 }
 
 void use_pam(const Facts& f, Report& report) {
     if (has_sshd(f) && f.sshd.gate.value("usepam") != "yes")
         report.add(said(f, "UsePAM"),
                    fmt::format("put `UsePAM yes` into {}, then systemctl restart {}",
-                               f.sshd.form == Form::own_gate ? k_own_config : k_main_config,
-                               f.sshd.form == Form::own_gate ? "pandora-gate-sshd" : "ssh"));
+                               f.sshd.form == Form::own_gate ? k_own_config : k_main_config, gate_unit(f)));
 }
 
 void subsystem(const Facts& f, Report& report) {
@@ -133,7 +134,8 @@ void subsystem(const Facts& f, Report& report) {
     const char* file = f.sshd.form == Form::own_gate ? k_own_config : k_main_config;
     report.add(
         fmt::format("no line of {} says `Subsystem sftp ...`", file),
-        fmt::format("put `Subsystem sftp internal-sftp` into {} above every Match, then reload sshd", file));
+        fmt::format("put `Subsystem sftp internal-sftp` into {} above every Match, then systemctl reload {}",
+                    file, gate_unit(f)));
 }
 
 void expose(const Facts& f, Report& report) {
@@ -191,7 +193,7 @@ void denied(const Facts& f, Report& report) {
         return;
     if (const std::string by = denial(f, f.sshd.gate); !by.empty())
         report.add(fmt::format("sshd lets {} not in: {}", f.user(), escape_visible(by)),
-                   fmt::format("let {} in by that line, then reload sshd", f.user()));
+                   fmt::format("let {} in by that line, then systemctl reload {}", f.user(), gate_unit(f)));
 }
 
 constexpr Check k_checks[] = {

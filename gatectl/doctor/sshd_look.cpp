@@ -1,5 +1,6 @@
 #include "gatectl/doctor/sshd_look.h"
 
+#include "gatectl/doctor/mend.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -50,6 +51,10 @@ bool is_overridden(const Facts& f, const std::string& keyword) {
         return line.file == file && line.keyword == keyword;
     });
     const std::string value = f.sshd.gate.value(keyword);
+    // `+x`, `-x`, `^x` change sshd's own list: what is in force is never the same as what is written.
+    if (own != lines.end() && !own->value.empty() &&
+        std::string_view("+-^").find(own->value.front()) != std::string_view::npos)
+        return false;
     return own != lines.end() && !value.empty() && !same_value(own->value, value);
 }
 
@@ -66,7 +71,7 @@ std::string said(const Facts& f, const std::string& spelled) {
 std::string put(const Facts& f, const std::string& line) {
     return fmt::format("put `{}` into {}{}, then systemctl reload {}", line, gate_file(f),
                        f.sshd.form == Form::own_gate ? "" : fmt::format(" below `Match User {}`", f.user()),
-                       f.sshd.form == Form::own_gate ? "pandora-gate-sshd" : "ssh");
+                       gate_unit(f));
 }
 
 std::string denial(const Facts& f, const SshdConfig& config) {

@@ -53,8 +53,8 @@ Diagnosis diagnose(const Facts& facts, const std::vector<std::string>& only) {
             causes.emplace(check->id, check->id);
         for (Report::Found& found : report.found())
             if (asked)
-                out.findings.push_back({check->id, check->severity, std::move(found.evidence), check->why,
-                                        std::move(found.fix)});
+                out.findings.push_back({check->id, found.is_note ? Severity::note : check->severity,
+                                        std::move(found.evidence), check->why, std::move(found.fix)});
     }
     return out;
 }

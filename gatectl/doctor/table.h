@@ -30,10 +30,15 @@ struct Finding {
 class Report {
   public:
     void add(std::string evidence, std::string fix) {
-        found_.push_back({std::move(evidence), std::move(fix)});
+        found_.push_back({std::move(evidence), std::move(fix), false});
+    }
+    // Less than the check's own severity says: it is so on purpose, or could not be looked at.
+    void note(std::string evidence, std::string fix) {
+        found_.push_back({std::move(evidence), std::move(fix), true});
     }
     struct Found {
         std::string evidence, fix;
+        bool is_note = false;
     };
     [[nodiscard]] std::vector<Found>& found() { return found_; }
 

@@ -1,5 +1,6 @@
 #include "gatectl/probe/commands.h"
 #include "gatectl/probe/ftp_tries.h"
+#include "gatectl/probe/interrupts.h"
 #include "gatectl/probe/ssh_tries.h"
 #include "gatectl/problem.h"
 #include "lib/base/text.h"
@@ -47,7 +48,10 @@ void split_url(ProbeRequest& request) {
 } // namespace
 
 std::string probe(Context& context, const ProbeRequest& request) {
+    const Interrupts signals;
     const ProbeReport report = run(context, request);
+    if (report.interrupted)
+        context.remarks.emplace_back("interrupted: not all was tried");
     context.exit_status = exit_status(report);
     return request.json ? dump(to_json(report)) : to_text(report, static_cast<std::size_t>(context.columns));
 }

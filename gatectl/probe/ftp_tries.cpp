@@ -3,6 +3,7 @@
 #include "gatectl/keys/commands.h"
 #include "gatectl/probe/ftp_client.h"
 #include "gatectl/probe/scratch_directory.h"
+#include "gatectl/probe/interrupts.h"
 #include "gatectl/problem.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -219,6 +220,8 @@ void FtpProbe::run(ProbeReport& report) {
             .name = "upload", .what = "a file", .result = TryResult::lost, .note = first_line(stored.answer)};
     report.tries.push_back(std::move(upload));
     for (const Try& one : k_tries) {
+        if (report.interrupted = interrupted(); report.interrupted)
+            break;
         if (!request_.wants(one.name))
             continue;
         Tried tried;

@@ -2,6 +2,7 @@
 
 #include "gatectl/probe/forwarding.h"
 #include "gatectl/probe/ssh_client.h"
+#include "gatectl/probe/interrupts.h"
 #include "gatectl/problem.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -388,6 +389,8 @@ void SshProbe::run(ProbeReport& report) {
     if (request_.deliver)
         report.tries.push_back(deliver(*this));
     for (const Try& one : k_tries) {
+        if (report.interrupted = interrupted(); report.interrupted)
+            break;
         if (!request_.wants(one.name))
             continue;
         Tried tried = one.attempt(*this);

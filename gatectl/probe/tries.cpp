@@ -27,6 +27,8 @@ int exit_status(const ProbeReport& report) {
     const auto any = [&](TryResult result) {
         return std::ranges::any_of(report.tries, [result](const Tried& one) { return one.result == result; });
     };
+    if (report.interrupted)
+        return 2;
     if (any(TryResult::succeeded) || any(TryResult::lost))
         return 1;
     return any(TryResult::untried) ? 2 : 0;

@@ -27,6 +27,7 @@ struct ProbeReport {
     std::string target{}; // printable
     std::vector<Tried> tries{};
     std::vector<std::string> left_behind{}; // what could not be taken away again; printable
+    bool interrupted = false;               // the rest was not tried
 };
 
 [[nodiscard]] const char* word_of(TryResult result);

@@ -245,11 +245,4 @@ bool runs_anything(const Place& place, uid_t uid) {
     return false;
 }
 
-bool uses_tentacle(const Place& place) {
-    return place.exists("/etc/init.d/tentacle_serverd") ||
-           place.exists("/etc/systemd/system/tentacle_serverd.service") ||
-           place.exists("/usr/lib/systemd/system/tentacle_serverd.service") ||
-           place.exists("/lib/systemd/system/tentacle_serverd.service");
-}
-
 } // namespace gate::ctl::setup

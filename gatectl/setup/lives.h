@@ -20,7 +20,5 @@ struct Life {
 [[nodiscard]] std::vector<Life> find_lives(const Place& place, const Machine& machine,
                                            const Request& request);
 [[nodiscard]] bool runs_anything(const Place& place, uid_t uid);
-// Does a Tentacle server run, or start, here? Pandora FMS lets it run as the account.
-[[nodiscard]] bool uses_tentacle(const Place& place);
 
 } // namespace gate::ctl::setup

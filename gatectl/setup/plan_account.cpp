@@ -2,6 +2,7 @@
 #include "gatectl/problem.h"
 #include "gatectl/setup/lives.h"
 #include "gatectl/setup/plan.h"
+#include "gatectl/trusted.h"
 #include "lib/base/text.h"
 
 namespace gate::ctl::setup {
@@ -101,8 +102,9 @@ void plan_trusted(Plan& plan) {
         const std::string group = machine.accounts.group_name(now.gid);
         const Group* known = machine.accounts.group(group);
         const bool by_group =
-            account != nullptr && (now.mode & 0020) != 0 &&
-            (known != nullptr ? machine.accounts.is_member(*account, *known) : account->gid == now.gid);
+            account != nullptr &&
+            writes_by_group(now.mode, known != nullptr ? machine.accounts.is_member(*account, *known)
+                                                       : account->gid == now.gid);
         const bool writable =
             (account != nullptr && now.uid == account->uid) || by_group || (now.mode & 0002) != 0;
         if (!writable)

@@ -82,6 +82,7 @@ void DoctorPlace::files() {
     machine.put("/lib/x86_64-linux-gnu/security/pam_pandora.so", "");
     for (const char* name : {"authkeys", "drop"})
         machine.put(GATE_LIBEXECDIR "/" + std::string(name), "", 0755);
+    machine.put("/usr/sbin/rsyslogd", "", 0755);
     machine.put("/etc/rsyslog.d/pandora-gate.conf", "file=\"/var/log/pandora-gate/audit.jsonl\"\n");
     machine.put("/var/log/pandora-gate/audit.jsonl", "");
 }
@@ -181,6 +182,19 @@ void the_line_that_wins_is_named() {
     CHECK(found[0].evidence.starts_with("/etc/ssh/sshd_config.d/00-a.conf:4 says `permittty yes`"));
 }
 
+// As --legacy-clients has it; sshd -T prints the whole list.
+void a_list_that_is_added_to_is_not_overridden() {
+    DoctorPlace p;
+    const std::string shipped = read_file("conf/sshd_config.d/00-pandora-gate.conf");
+    p.machine.sshd_says = "kexalgorithms a,b,c\n";
+    for (const char* added : {"+c", "-d", "^a"}) {
+        p.machine.put(k_drop_in, fmt::format("KexAlgorithms {}\n{}", added, shipped));
+        CHECK_EQ(p.ids(), "");
+    }
+    p.machine.put(k_drop_in, "KexAlgorithms c\n" + shipped);
+    CHECK_EQ(p.ids(), "sshd.overridden");
+}
+
 void what_sshd_says_of_a_bad_line_is_the_evidence() {
     DoctorPlace p;
     p.machine.sshd_fails = true;
@@ -239,6 +253,68 @@ void who_may_write_where() {
     p.machine.make("/var/spool/pandora/data_in/md5", 0750, {0, 993});
     p.machine.devices["/var/spool/pandora/staging"] = 4711;
     CHECK_EQ(p.ids(), "spool.volume");
+}
+
+// Who may write data_in chooses the names there.
+void no_command_has_a_strangers_name_in_it() {
+    DoctorPlace p;
+    const std::string spool = "/var/spool/pandora/data_in";
+    const auto fix_of = [&](const std::string& name) {
+        p.machine.make(spool + '/' + name, 0755, {999, 33});
+        const auto found = p.diagnosis().findings;
+        std::filesystem::remove(p.machine.at(spool + '/' + name));
+        CHECK_MSG(found.size() == 1 && found[0].id == "spool.subdirectories", name);
+        return found[0].fix;
+    };
+    CHECK_EQ(fix_of("a-B_1.d"), "chown -h root " + spool + "/a-B_1.d; chmod go-w " + spool + "/a-B_1.d");
+    for (const char* name :
+         {"x;reboot", "$(reboot)", "a b", "`id`", "a|b", "a&b", "a>b", "a*", "a\nb", "~'\""})
+        CHECK_EQ(fix_of(name), "look at it: ls -la " + spool);
+    // A link to a directory that the account may write is none of data_in's.
+    p.machine.make("/srv/other", 0777);
+    std::filesystem::create_symlink(p.machine.at("/srv/other"), p.machine.at(spool + "/link"));
+    p.machine.owners[spool + "/link"] = {999, 33};
+    CHECK_EQ(p.ids(), "");
+}
+
+// spool.directory may lie below /home.
+void units_hide_no_spool() {
+    for (const char* unit : {"sshd", "enrol"})
+        CHECK(
+            !contains(read_file(fmt::format("conf/systemd/pandora-gate-{}.service", unit)), "ProtectHome="));
+}
+
+void lines_that_bind_by_user_need_no_group() {
+    DoctorPlace p;
+    p.machine.put("/etc/group", "root:x:0:\ndaemon:x:1:\n");
+    const auto lines = [&p](const char* account, const char* session) {
+        const char* rest = "shell=" GATE_LIBEXECDIR "/drop";
+        p.machine.put(k_pam, fmt::format("account requisite pam_pandora.so {1} {0}\n"
+                                         "session requisite pam_pandora.so {2} {0} require_key\n",
+                                         rest, account, session));
+        return p.ids({"account.group"});
+    };
+    CHECK_EQ(lines("user=pandora", "user=pandora"), "");
+    CHECK_EQ(lines("user=pandora", "group=pandora"), "account.group");
+    CHECK_EQ(lines("user=pandora group=pandora", "user=pandora"), "account.group");
+    CHECK_EQ(lines("", ""), "account.group");
+    p.machine.put(k_pam, "");
+    CHECK_EQ(p.ids({"account.group"}), "account.group");
+}
+
+void what_setup_leaves_writable_is_a_note() {
+    DoctorPlace p;
+    const auto severity = [&p](mode_t mode, Owner owner) {
+        p.machine.make("/var/spool/pandora/data_in/md5", mode, owner);
+        const auto found = p.diagnosis({"spool.subdirectories"}).findings;
+        return found.size() == 1 ? doctor::word_of(found[0].severity) : "nothing";
+    };
+    CHECK_EQ(severity(0770, {0, 993}), "note"); // by its group
+    CHECK_EQ(severity(0770, {0, 33}), "nothing");
+    CHECK_EQ(severity(0755, {999, 993}), "warning");
+    CHECK_EQ(severity(0777, {0, 33}), "warning");
+    p.machine.put("/etc/init.d/tentacle_serverd", "");
+    CHECK_EQ(severity(0755, {999, 993}), "note");
 }
 
 void one_of_the_parents_is_enough() {
@@ -332,6 +408,20 @@ void clients_that_found_no_algorithm() {
     CHECK_EQ(log(fmt::format("Nov 24 11:00:00 h sshd-session[1]: {}", message)), "fleet.key_exchange");
 }
 
+void with_the_journal_only_there_are_notes() {
+    DoctorPlace p;
+    std::filesystem::remove(p.machine.at("/etc/rsyslog.d/pandora-gate.conf"));
+    CHECK_EQ(p.ids(), "log.rule");
+    CHECK(p.diagnosis().findings[0].severity == doctor::Severity::warning);
+    std::filesystem::remove(p.machine.at("/usr/sbin/rsyslogd"));
+    std::filesystem::remove(p.machine.at("/var/log/pandora-gate/audit.jsonl"));
+    CHECK_EQ(p.ids(), "log.rule fleet.mismatch fleet.key_exchange");
+    for (const doctor::Finding& finding : p.diagnosis().findings)
+        CHECK(finding.severity == doctor::Severity::note);
+    p.machine.put("/var/log/secure", ""); // of another program
+    CHECK_EQ(p.ids(), "log.rule fleet.mismatch");
+}
+
 void agents_that_are_somebody_else() {
     DoctorPlace p;
     const auto audit = [&p](const char* event, const char* reason, const char* time) {
@@ -347,6 +437,30 @@ void agents_that_are_somebody_else() {
     CHECK_EQ(audit("drop.refused", "agent.name", "2026-11-24T06:00:00.000Z"), "fleet.mismatch");
     CHECK_EQ(audit("drop.refused", "agent.unbound", "2026-11-24T06:00:00.000Z"), "");
     CHECK_EQ(audit("agent.mismatch", "agent.mismatch", "2026-11-23T06:00:00.000Z"), "");
+}
+
+// setup wants to be told the port again.
+void commands_fit_the_machine() {
+    DoctorPlace p;
+    const auto fix = [&p](const char* id) {
+        const auto found = p.diagnosis({id}).findings;
+        return found.empty() ? std::string() : found[0].fix;
+    };
+    std::filesystem::remove(p.machine.at("/usr/sbin/sshd"));
+    CHECK_EQ(fix("sshd.missing"), "apt-get install openssh-server");
+    std::filesystem::remove(p.machine.at("/etc/pam.d/common-account"));
+    p.machine.put("/etc/pam.d/password-auth", "");
+    CHECK_EQ(fix("sshd.missing"), "dnf install openssh-server");
+    p.machine.put("/usr/sbin/sshd", "", 0755);
+    p.machine.replace(k_drop_in, "    PermitTTY no", "    PermitTTY yes");
+    CHECK(fix("sshd.tty").ends_with("then systemctl reload sshd"));
+    p.machine.put(doctor::k_own_config, "Port 4711\n" + read_file("conf/sshd_config.d/00-pandora-gate.conf"));
+    CHECK_EQ(fix("gate.unit"), "pandora-gate setup ssh --own-port 4711 --apply");
+    p.machine.put(doctor::k_own_config, "KexAlgorithms +a\n" + read_file(p.machine.at(doctor::k_own_config)));
+    CHECK_EQ(fix("gate.unit"), "pandora-gate setup ssh --own-port 4711 --legacy-clients --apply");
+    p.machine.put("/etc/pam.d/pandora-sshd", "account required pam_permit.so\n");
+    CHECK_EQ(fix("gate.unit"),
+             "pandora-gate setup ssh --own-port 4711 --legacy-clients --no-enrolment --apply");
 }
 
 void only_what_was_asked_for() {
@@ -431,17 +545,24 @@ int main() {
         GATE_TEST(a_gate_of_its_own),
         GATE_TEST(a_token_is_known_by_the_version),
         GATE_TEST(the_line_that_wins_is_named),
+        GATE_TEST(a_list_that_is_added_to_is_not_overridden),
         GATE_TEST(what_sshd_says_of_a_bad_line_is_the_evidence),
         GATE_TEST(what_stands_before_a_pam_line),
         GATE_TEST(the_line_of_services_is_not_the_gates),
         GATE_TEST(who_may_write_where),
+        GATE_TEST(what_setup_leaves_writable_is_a_note),
+        GATE_TEST(lines_that_bind_by_user_need_no_group),
+        GATE_TEST(units_hide_no_spool),
+        GATE_TEST(no_command_has_a_strangers_name_in_it),
         GATE_TEST(one_of_the_parents_is_enough),
         GATE_TEST(a_password_is_what_can_be_typed),
         GATE_TEST(which_ways_a_password_has),
         GATE_TEST(the_lines_of_enrolment_fit),
         GATE_TEST(times_of_log_lines),
         GATE_TEST(clients_that_found_no_algorithm),
+        GATE_TEST(with_the_journal_only_there_are_notes),
         GATE_TEST(agents_that_are_somebody_else),
+        GATE_TEST(commands_fit_the_machine),
         GATE_TEST(only_what_was_asked_for),
         GATE_TEST(the_worst_is_the_exit_status),
         GATE_TEST(what_people_read),

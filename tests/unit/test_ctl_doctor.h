@@ -55,7 +55,13 @@ class FakeMachine : public ctl::doctor::Machine {
         return path.starts_with(root_) ? std::string(path) : root_ + std::string(path);
     }
     [[nodiscard]] std::optional<struct stat> stat(const std::string& path) const override {
-        auto st = Machine::stat(path);
+        return owned(path, Machine::stat(path));
+    }
+    [[nodiscard]] std::optional<struct stat> lstat(const std::string& path) const override {
+        return owned(path, Machine::lstat(path));
+    }
+    [[nodiscard]] std::optional<struct stat> owned(const std::string& path,
+                                                   std::optional<struct stat> st) const {
         if (!st)
             return st;
         const auto owner = owners.find(path);

@@ -4,6 +4,7 @@
 
 #include "gatectl/probe/child.h"
 #include "gatectl/probe/commands.h"
+#include "gatectl/probe/interrupts.h"
 #include "gatectl/probe/ssh_client.h"
 #include "gatectl/probe/tries.h"
 
@@ -90,6 +91,25 @@ void a_program_that_does_not_end_is_ended_with_its_children() {
     CHECK(!std::filesystem::exists(stat) || contains(read_file(stat), ") Z"));
 }
 
+void signals_are_remembered() {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        const ctl::Interrupts signals;
+        CHECK(!ctl::interrupted());
+        ::kill(::getpid(), signal); // would end this test
+        CHECK(ctl::interrupted());
+    }
+    {
+        ::signal(SIGHUP, SIG_IGN); // as nohup has it
+        const ctl::Interrupts signals;
+        ::kill(::getpid(), SIGHUP);
+        CHECK(!ctl::interrupted());
+    }
+    CHECK(::signal(SIGHUP, SIG_DFL) == SIG_IGN);
+    ctl::ProbeReport report = report_of({TryResult::refused, TryResult::succeeded});
+    report.interrupted = true;
+    CHECK_EQ(exit_status(report), 2);
+}
+
 void last_lines() {
     CHECK_EQ(ctl::last_line("a\nb\r\n"), "b");
     CHECK_EQ(ctl::last_line("\x1b[31m"), "\\x1b[31m");
@@ -118,6 +138,7 @@ int main() {
         GATE_TEST(a_program_gets_what_it_is_given_and_no_more),
         GATE_TEST(output_without_end_is_cut_and_passed_on),
         GATE_TEST(a_program_that_does_not_end_is_ended_with_its_children),
+        GATE_TEST(signals_are_remembered),
         GATE_TEST(last_lines),
         GATE_TEST(what_is_no_host),
     };
