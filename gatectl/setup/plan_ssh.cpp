@@ -28,7 +28,7 @@ void plan_services(Plan& plan, const char* services) {
 }
 
 void plan_rsyslog(Plan& plan) {
-    if (!plan.place.exists("/etc/rsyslog.d"))
+    if (!plan.place.exists("/etc/rsyslog.d") || plan.place.program("rsyslogd").empty())
         return plan.remark("no rsyslog here: the audit is in the journal only (journalctl -t pandora-gate)");
     std::string text = plan.shipped("rsyslog.d/pandora-gate.conf");
     if (plan.machine.account() != "pandora")

@@ -54,7 +54,7 @@ std::vector<Command> services_after(const std::vector<Step>& steps, const Machin
     if (touches(steps, k_units))
         out.push_back({"daemon-reload"});
     if (touches(steps, "/etc/rsyslog.d/"))
-        out.push_back({"restart", "rsyslog.service"});
+        out.push_back({"try-restart", "rsyslog.service"});
     for (const Unit& unit : units()) {
         const std::string path = std::string(k_units) + unit.name;
         bool wanted = touches(steps, path);

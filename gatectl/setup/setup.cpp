@@ -141,6 +141,24 @@ class Setup {
             stop(Status::refused,
                  "there is no account {} yet: run `pandora-gate setup account --apply` first",
                  machine_.account());
+        if (!made)
+            demand_group();
+    }
+
+    // A line in PAM whose group= does not exist refuses everybody, root included.
+    void demand_group() const {
+        if (!machine_.own_group)
+            return;
+        const Group* group = machine_.accounts.group(machine_.account_group());
+        const bool made = std::any_of(report_.steps.begin(), report_.steps.end(), [&](const Step& step) {
+            return step.kind == Step::Kind::group && step.name == machine_.account_group();
+        });
+        const User* user = machine_.accounts.user(machine_.account());
+        if (!made && (group == nullptr || !machine_.accounts.is_member(*user, *group)))
+            stop(Status::refused,
+                 "the account {0} is not in group {1}, which the lines of PAM would name: run `pandora-gate "
+                 "setup account --apply` first",
+                 machine_.account(), machine_.account_group());
     }
 
     void give_back() {

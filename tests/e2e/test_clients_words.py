@@ -139,10 +139,13 @@ GREETED = {"request.shell"}
 # Heard of by the audit alone, of what was uploaded by FTP: test_sweep.py.
 BY_SWEEP = ("ftp.incomplete", "ftp.sender", "ftp.unsafe", "ftp.large")
 
+# Of logins that can only hand over a key: test_enrol.py, test_enrol_attacks.py.
+BY_ENROLMENT = ("enrol.only", "enrol.no_key", "enrol.many_keys", "enrol.large", "enrol.bytes", "enrol.away")
+
 
 def test_every_reason_is_provoked():
     assert len(REASONS) > 20
-    assert set(REASONS) == {*BY_SCP, *BY_SFTP, *TIMES, *AUDIT_ONLY, *NOT_BY_A_CLIENT, *GREETED, *BY_SWEEP}
+    assert set(REASONS) == {*BY_SCP, *BY_SFTP, *TIMES, *AUDIT_ONLY, *NOT_BY_A_CLIENT, *GREETED, *BY_SWEEP, *BY_ENROLMENT}
 
 
 @pytest.mark.parametrize("code", REASONS)

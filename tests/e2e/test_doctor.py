@@ -500,6 +500,7 @@ def base_enrol(world):
     socket, tickets = pathlib.Path("/run/pandora-gate/enrol.sock"), pathlib.Path("/run/pandora-gate/tickets")
     line = "auth [success=done ignore=ignore default=die] pam_pandora.so group=pandora scope=members enrol\n"
     existed = tickets.exists()
+    socket.unlink(missing_ok=True)      # of a service that ran for other tests
     tickets.mkdir(mode=0o700, exist_ok=True)
     with changed(PAM, lambda text: line + text.replace("require_key", "require_key enrol")), changed(socket, b""):
         yield

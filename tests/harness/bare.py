@@ -32,5 +32,5 @@ def make_bare():
     """The same, and no account or directory of Pandora FMS either."""
     remove_what_was_installed()
     shutil.rmtree("/var/spool/pandora", ignore_errors=True)
-    for command in (["userdel", "pandora"], ["userdel", "badmember"], ["groupdel", "pandora"]):
+    for command in (["userdel", "pandora"], ["userdel", "-r", "badmember"], ["groupdel", "pandora"]):
         subprocess.run(command, check=False, capture_output=True)

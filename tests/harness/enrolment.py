@@ -97,6 +97,7 @@ def with_enrolment(world, service=True):
         world.sshd.stop()
         world.start_sshd()
         if service:
+            SOCKET.unlink(missing_ok=True)      # that of another test's service answers nobody
             serving = Daemon("/usr/sbin/pandora-gate", "enrol", "serve")
             if not wait_for(SOCKET.exists):
                 raise RuntimeError("the enrolment service made no socket")

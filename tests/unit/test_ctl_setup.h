@@ -215,7 +215,7 @@ inline const TempDir& programs_of_all() {
     static const TempDir made;
     if (static bool once = false; !std::exchange(once, true))
         for (const char* name : {"sshd", "useradd", "usermod", "userdel", "groupadd", "groupdel", "chage",
-                                 "gpasswd", "chpasswd", "ssh-keygen", "systemctl", "vsftpd"})
+                                 "gpasswd", "chpasswd", "ssh-keygen", "systemctl", "vsftpd", "rsyslogd"})
             write_file(made / name, "", 0755);
     return made;
 }
