@@ -10,6 +10,7 @@
 #include "gatectl/keys/network.h"
 #include "gatectl/keys/when.h"
 #include "gatectl/problem.h"
+#include "gatectl/publish/publish.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -98,6 +99,7 @@ struct Made {
     store.forget_codes(out.front().code.made_at - k_remembered);
     write_code_file(context, store, out.front().code.made_at);
     transaction.commit();
+    publish_if_none(context);
     return out;
 }
 

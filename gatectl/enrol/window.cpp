@@ -9,6 +9,7 @@
 #include "gatectl/problem.h"
 #include "gatectl/publish/change.h"
 #include "gatectl/publish/ftp_members.h"
+#include "gatectl/publish/publish.h"
 #include "gatectl/store/location.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"
@@ -74,6 +75,7 @@ std::string enrolment_on(Context& context, const std::string& duration) {
     if (!context.dry_run) {
         write_code_file(context, store, now);
         transaction.commit(); // before the password: `off` must know that it is ours to lock
+        publish_if_none(context);
         if (!password.empty())
             passwords.set(user, password);
         tell_opened(context, user, enrolment.window_until);

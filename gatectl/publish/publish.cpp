@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
+#include <utility>
 
 namespace gate::ctl {
 
@@ -59,6 +61,14 @@ void tell_published(Context& context, const Published& published) {
         .number("revoked", published.tally.revoked)
         .text("policy", word_of(published.policy));
     tell(context, std::move(line));
+}
+
+void publish_if_none(Context& context) {
+    if (context.dry_run || ::access(context.keyring.c_str(), F_OK) == 0)
+        return;
+    const bool json = std::exchange(context.json, false);
+    static_cast<void>(publish_command(context)); // a failure ends the command: json matters no more
+    context.json = json;
 }
 
 std::string publish_command(Context& context) {

@@ -1,12 +1,8 @@
 #include "gatectl/setup/command_line.h"
 
-#include "gatectl/keys/commands.h"
 #include "gatectl/problem.h"
-#include "gatectl/publish/publish.h"
 #include "gatectl/setup/request.h"
 
-#include <filesystem>
-#include <iterator>
 #include <memory>
 
 namespace gate::ctl {
@@ -21,17 +17,6 @@ struct Words {
     bool no_enrolment = false;
 };
 
-// Nobody can log in, or enrol, before there is a keyring, and sessions need what the first publish makes.
-void publish_first(Context& context) {
-    if (std::filesystem::exists(context.keyring) || has_store(context))
-        return;
-    Context quiet = context;
-    quiet.json = false;
-    static_cast<void>(publish_command(quiet));
-    context.remarks.insert(context.remarks.end(), quiet.remarks.begin() + std::ssize(context.remarks),
-                           quiet.remarks.end());
-}
-
 [[nodiscard]] std::string run(Context& context, Words& words) {
     setup::Request& request = words.request;
     request.ssh.enrolment = !words.no_enrolment;
@@ -45,10 +30,7 @@ void publish_first(Context& context) {
         context.dry_run = true;
     setup::Place place;
     setup::Runner runner;
-    std::string out = setup::setup(context, place, runner, request);
-    if (request.apply)
-        publish_first(context);
-    return out;
+    return setup::setup(context, place, runner, request);
 }
 
 } // namespace
