@@ -160,11 +160,15 @@ def pytest_nodeid(case):
 
 
 # Files that take minutes, in seconds: what is shared out fairly is time. The others take ten or so.
-LONG = {"test_packages.py": 214, "test_intruder.py": 199, "test_sweep_kills.py": 190, "test_intruder_planted.py": 152,
-        "test_ftp_deliver.py": 100, "test_sandbox.py": 84, "test_intruder_local.py": 74, "test_pam_sshd.py": 69,
-        "test_clients_deliver.py": 69, "test_agent_script.py": 75, "test_refusals.py": 55, "test_ftp_intruder.py": 54, "test_volumes.py": 52,
-        "test_sweep.py": 46, "test_sweep_watch.py": 46, "test_authkeys_lines.py": 41, "test_keys_live.py": 40,
-        "test_clients_words.py": 38, "test_settings.py": 34, "test_backup.py": 31, "test_whole.py": 28}
+LONG = {"test_packages.py": 330, "test_sweep_kills.py": 230, "test_intruder_planted.py": 157, "test_ftp_deliver.py": 102,
+        "test_sandbox.py": 110, "test_agent_script.py": 90, "test_pam_sshd.py": 79, "test_intruder_local.py": 76,
+        "test_intruder_channels.py": 72, "test_volumes.py": 65, "test_probe.py": 63, "test_clients_deliver.py": 62,
+        "test_refusals.py": 57, "test_ftp_intruder.py": 53, "test_enrol_attacks.py": 50, "test_sweep.py": 46,
+        "test_sweep_watch.py": 46, "test_clients_words.py": 46, "test_authkeys_lines.py": 44, "test_keys_live.py": 44,
+        "test_settings.py": 42, "test_oracle.py": 37, "test_backup.py": 35, "test_good_keys.py": 33, "test_content.py": 33,
+        "test_enrol.py": 30, "test_pam_differential.py": 28, "test_whole.py": 28, "test_intruder.py": 27,
+        "test_enrol_server.py": 27, "test_admission.py": 26, "test_setup.py": 25, "test_setup_burst.py": 20,
+        "test_doctor.py": 25, "test_deliver.py": 24, "test_once.py": 20, "test_burst.py": 17}
 SHARDS = max(1, min(2, os.cpu_count() or 1))    # each is a copy of the machine with servers of its own
 
 
