@@ -436,12 +436,12 @@ def _(world):
 def _(world):
     log = world.dir / "auth.log"
     with contextlib.closing(log.open("a")), changed_link("/var/log/auth.log", log):
-        sshd = Sshd(world, "doctor", PORT, SSHD_CONFIG.read_text(), to_syslog=True)
+        sshd = Sshd(world, "doctor", PORT, SSHD_CONFIG.read_text(errors="replace"), to_syslog=True)
         try:
             done = subprocess.run(["ssh", "-F", "none", "-oKexAlgorithms=diffie-hellman-group14-sha1", "-oBatchMode=yes",
                                    "-p", str(PORT), "pandora@127.0.0.1"], capture_output=True, text=True, timeout=60)
             assert "no matching key exchange method" in done.stderr, done.stderr
-            assert wait_for(lambda: "Unable to negotiate" in log.read_text())
+            assert wait_for(lambda: "Unable to negotiate" in log.read_text(errors="replace"))
         finally:
             sshd.stop()
         yield
