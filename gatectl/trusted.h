@@ -11,10 +11,9 @@ namespace gate::ctl {
 // Does a Tentacle server run, or start, here? Pandora FMS lets it run as the account. `Tree`: has exists().
 template<typename Tree>
 [[nodiscard]] bool uses_tentacle(const Tree& tree) {
-    constexpr std::array k_files = {"/etc/init.d/tentacle_serverd",
-                                    "/etc/systemd/system/tentacle_serverd.service",
-                                    "/usr/lib/systemd/system/tentacle_serverd.service",
-                                    "/lib/systemd/system/tentacle_serverd.service"};
+    constexpr std::array k_files = {
+        "/etc/init.d/tentacle_serverd", "/etc/systemd/system/tentacle_serverd.service",
+        "/usr/lib/systemd/system/tentacle_serverd.service", "/lib/systemd/system/tentacle_serverd.service"};
     return std::any_of(k_files.begin(), k_files.end(),
                        [&tree](const char* file) { return tree.exists(file); });
 }

@@ -2,8 +2,8 @@
 
 #include "gatectl/keys/commands.h"
 #include "gatectl/probe/ftp_client.h"
-#include "gatectl/probe/scratch_directory.h"
 #include "gatectl/probe/interrupts.h"
+#include "gatectl/probe/scratch_directory.h"
 #include "gatectl/problem.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"

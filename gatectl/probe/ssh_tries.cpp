@@ -1,8 +1,8 @@
 #include "gatectl/probe/ssh_tries.h"
 
 #include "gatectl/probe/forwarding.h"
-#include "gatectl/probe/ssh_client.h"
 #include "gatectl/probe/interrupts.h"
+#include "gatectl/probe/ssh_client.h"
 #include "gatectl/problem.h"
 #include "lib/base/clock.h"
 #include "lib/base/text.h"

@@ -13,8 +13,8 @@ namespace gate::ctl {
 // Each returns what belongs on stdout, and throws Problem.
 
 [[nodiscard]] std::string publish_command(Context& context);
-// For what needs a keyring, whatever is in it, and the directories that the first publish makes: nobody can log
-// in, or hand over a key, before. Nothing is done where there is one.
+// For what needs a keyring, whatever is in it, and the directories that the first publish makes: nobody can
+// log in, or hand over a key, before. Nothing is done where there is one.
 void publish_if_none(Context& context);
 // `--to FILE`: the same keyring into a file, for `keyring install` elsewhere. Logins here see nothing of it.
 [[nodiscard]] std::string publish_to(Context& context, const std::string& file);
