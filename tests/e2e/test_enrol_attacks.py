@@ -15,6 +15,7 @@ import subprocess
 import pytest
 from copy_id import ADDED, AgentMachine
 from enrolment import SOCKET, with_enrolment
+from pidfd import unread
 from world import DATA_IN, KEYRING, LIBEXEC, policy, run, wait_for
 
 INSTALL = "umask 077; test -d .ssh || mkdir .ssh ; cat >> .ssh/authorized_keys"
@@ -512,6 +513,8 @@ def a_login_that_is_over(s):
     os.kill(drop, signal.SIGSTOP)
     started.stdin.write(machine.public())
     started.stdin.close()
+    # A client that is killed before it has sent the key hands nothing over.
+    assert wait_for(lambda: unread(drop, 0) >= len(machine.public()))
     assert s.world.events_since(s.mark, "session.opened")
     started.kill()
     started.wait()

@@ -20,6 +20,7 @@ import traceback
 TREE = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TREE / "tests/harness"), str(TREE / "tests/e2e")]
 
+import bare  # noqa: E402
 import fingerprint  # noqa: E402
 import packets  # noqa: E402
 from world import AUDIT, BUILD, DATA_IN, LIBEXEC, SSHD, STATE, Client, Daemon, port_answers, run, wait_for  # noqa: E402
@@ -39,17 +40,7 @@ OWN = ("--own-port", PORT)
 
 def make_bare():
     """The programs and their own users, as packages leave a machine; nothing of what setup does."""
-    for path in (DROP_IN, "/etc/rsyslog.d/pandora-gate.conf", "/etc/pandora-gate", STATE, "/var/spool/pandora", "/run/pandora-gate",
-                 "/var/log/pandora-gate"):
-        path = pathlib.Path(path)
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in pathlib.Path("/etc/pam.d").iterdir():
-        text = path.read_text()
-        if "pam_pandora" in text:
-            path.write_text("".join(line for line in text.splitlines(True) if "pam_pandora" not in line))
-    for name in ("vendora", "stocka", "badmember", "admina", "pandora"):
-        run("userdel", "-r", name, check=False)
-    run("groupdel", "pandora", check=False)
+    bare.make_bare()
     run("make", "-C", TREE, f"BUILD={BUILD}", "install", timeout=120)
     run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
     pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)

@@ -1,5 +1,6 @@
 """A machine that has never seen pandora-gate, made of a copy in which other tests have installed it (world.py)."""
 
+import grp
 import pathlib
 import shutil
 import subprocess
@@ -29,8 +30,12 @@ def remove_what_was_installed():
 
 
 def make_bare():
-    """The same, and no account or directory of Pandora FMS either."""
+    """The same, and no account or directory of Pandora FMS either, nor what the tests before made: accounts and units."""
     remove_what_was_installed()
     shutil.rmtree("/var/spool/pandora", ignore_errors=True)
-    for command in (["userdel", "pandora"], ["userdel", "-r", "badmember"], ["groupdel", "pandora"]):
+    for path in pathlib.Path("/etc/systemd/system").glob("pandora-gate*"):
+        path.unlink()
+    members = [name for group in grp.getgrall() if group.gr_name == "pandora" for name in group.gr_mem]
+    others = [name for name in ("vendora", "stocka", "admina") if name not in members]
+    for command in (["userdel", "-r", "pandora"], *(["userdel", "-r", name] for name in members + others), ["groupdel", "pandora"]):
         subprocess.run(command, check=False, capture_output=True)
