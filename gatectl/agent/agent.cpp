@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace gate::ctl {
 
@@ -70,9 +71,14 @@ class Collector {
         const Store::Transaction transaction(store, Store::Transaction::Kind::read);
         store.each([&](StoredKey& key) {
             known_.insert(known_.end(), key.agents.begin(), key.agents.end());
-            if (const std::string* agent = agent_of(key, request_.name))
+            if (const std::string* agent = agent_of(key, request_.name)) {
                 take(key, *agent, uses.of(key.fingerprint), now);
+                fingerprints_.insert(key.fingerprint);
+            }
         });
+        for (const PendingKey& key : store.pending())
+            if (fingerprints_.contains(key.in_place_of))
+                state_.pending.push_back(key.id);
     }
 
     void take(const StoredKey& key, const std::string& agent, std::int64_t last_use, std::int64_t now) {
@@ -134,6 +140,7 @@ class Collector {
     Fd memory_directory_;
     std::map<std::string, std::int64_t> delivered_at_; // by key id, seconds
     std::vector<std::string> known_;
+    std::set<std::string> fingerprints_; // of its keys
 };
 
 } // namespace

@@ -22,6 +22,10 @@ constexpr std::size_t k_near_length = 64; // of names that are compared letter b
     return refusal.rule == "request.shell" || refusal.rule == "name.remote_config";
 }
 
+[[nodiscard]] std::string wait(std::size_t count, std::string_view what) {
+    return fmt::format("{} {}", count, what) + (count == 1 ? " waits" : "s wait");
+}
+
 void judge_keys(AgentState& state, std::int64_t now) {
     const auto is_active = [](const AgentKey& key) { return key.state == "active"; };
     if (std::ranges::none_of(state.keys, is_active)) {
@@ -156,8 +160,12 @@ void judge(AgentState& state, std::int64_t now, std::int64_t silent_for) {
              "see agent.mismatch in the audit; pandora-gate keys bind"});
     if (!state.waiting.empty())
         state.findings.push_back({Health::warning,
-                                  fmt::format("{} packets wait in the quarantine", state.waiting.size()),
+                                  fmt::format("{} in the quarantine", wait(state.waiting.size(), "packet")),
                                   "pandora-gate quarantine show, then release or purge"});
+    if (!state.pending.empty())
+        state.findings.push_back({Health::warning,
+                                  fmt::format("{} to be approved", wait(state.pending.size(), "new key")),
+                                  "pandora-gate keys pending, then approve or reject"});
     std::ranges::stable_sort(state.findings, std::ranges::greater(), &Finding::health);
 }
 
@@ -172,6 +180,8 @@ std::string to_text(const AgentState& state, std::size_t columns) {
         say(word_of(finding.health), finding.what + "; to change that: " + finding.remedy);
     for (const AgentKey& key : state.keys)
         say("key", line_of(key, state.quota_window));
+    for (const std::string& id : state.pending)
+        say("pending key", id);
     say("last login", line_of(state.trail.login));
     say("last drop", state.trail.drop.time.empty() && state.last_drop != 0
                          ? time_text(state.last_drop) + ", as its key's memory has it"
@@ -215,6 +225,7 @@ Json to_json(const AgentState& state) {
             {"last_refusal", json_of(state.trail.refusal)},
             {"mismatches", state.trail.mismatches},
             {"quarantined", state.waiting},
+            {"pending", state.pending},
             {"audit_read_whole", state.trail.read_all}};
 }
 

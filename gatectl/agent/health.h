@@ -39,6 +39,7 @@ struct AgentState {
     AgentTrail trail{};
     std::int64_t last_drop = 0; // seconds: by the audit, or by a key that is the agent's alone; 0: never
     std::vector<std::string> waiting{}; // ids in the quarantine
+    std::vector<std::string> pending{}; // ids of keys that wait to take the place of one of its own
     std::uint32_t quota_window = 0;     // seconds
     std::vector<Finding> findings{};    // the worst first
     [[nodiscard]] Health health() const {

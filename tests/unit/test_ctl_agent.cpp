@@ -168,6 +168,9 @@ void health() {
     state.waiting = {"q"};
     CHECK(judged(state) == Health::warning);
     state = good();
+    state.pending = {"p"};
+    CHECK(judged(state) == Health::warning);
+    state = good();
     state.trail.mismatches = 1;
     CHECK(judged(state) == Health::warning);
 }
@@ -182,16 +185,21 @@ void printed() {
                            .remedy = "ask the administrator to add the agent to the key",
                            .file = "x\n.1.data"};
     state.waiting = {"20270115T060102Z-0123456789abcdef"};
+    state.pending = {"p-1", "p-2"};
     ctl::judge(state, k_now, k_hour);
     CHECK_EQ(ctl::to_text(state, 80),
              "agent        web01\n"
              "health       broken\n"
              "broken       what it tried last was refused (rule agent.name); to change that:\n"
              "             ask the administrator to add the agent to the key\n"
-             "warning      1 packets wait in the quarantine; to change that: pandora-gate\n"
+             "warning      1 packet waits in the quarantine; to change that: pandora-gate\n"
              "             quarantine show, then release or purge\n"
+             "warning      2 new keys wait to be approved; to change that: pandora-gate keys\n"
+             "             pending, then approve or reject\n"
              "key          web active, 1 of 2000 files and 3001 of 256000000 bytes within 300\n"
              "             s\n"
+             "pending key  p-1\n"
+             "pending key  p-2\n"
              "last login   2027-01-15T07:55:00.000Z from 192.0.2.2, key web\n"
              "last drop    2027-01-15T07:55:01.000Z from 192.0.2.2, key web, web01.1.data\n"
              "last refusal 2027-01-15T07:56:00.000Z from 192.0.2.2, key web, x\\x0a.1.data\n"
@@ -225,6 +233,33 @@ void a_name_that_nobody_knows() {
     request.name = "web01";
     CHECK(contains(ctl::agent_health(p.context, request), "no drop is known"));
     CHECK_EQ(p.context.exit_status, 1);
+    CHECK(!contains(ctl::agent_health(p.context, request), "p-1"));
+    const std::string web = p.stored().front().fingerprint;
+    {
+        ctl::Store store(p.context.store, p.context.owner, p.context.store_patience);
+        ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::write);
+        store.insert_pending({.id = "p-1",
+                              .fingerprint = "SHA256:new",
+                              .type = "ssh-ed25519",
+                              .blob = "AAAA",
+                              .comment = {},
+                              .peer = "192.0.2.2",
+                              .site = "192.0.2.2",
+                              .asked_at = k_now,
+                              .in_place_of = web});
+        store.insert_pending({.id = "p-2",
+                              .fingerprint = "SHA256:else",
+                              .type = "ssh-ed25519",
+                              .blob = "AAAB",
+                              .comment = {},
+                              .peer = "192.0.2.2",
+                              .site = "192.0.2.2",
+                              .asked_at = k_now,
+                              .in_place_of = "SHA256:of another"});
+        transaction.commit();
+    }
+    CHECK(contains(ctl::agent_health(p.context, request), "pending key  p-1\n"));
+    CHECK(!contains(ctl::agent_health(p.context, request), "p-2"));
     request.silent_for = "soon";
     refused(ctl::Status::usage, "--silent-for",
             [&] { static_cast<void>(ctl::agent_health(p.context, request)); });
