@@ -5,6 +5,7 @@
 #
 # The packages hold what git tracks, as it is in the working tree (without git: everything but build/). The tree itself is
 # not written to. DEB_BUILD_OPTIONS is honoured: nocheck, parallel=N, noautodbgsym.
+# GATE_BUILD=DIR: what is compiled in that build directory already is taken as it is.
 
 set -eu
 

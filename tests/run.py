@@ -160,7 +160,7 @@ def pytest_nodeid(case):
 
 
 # Files that take long, in seconds: what is shared out fairly is time. The others take ten or so.
-LONG = {"test_packages.py": 400, "test_sweep_kills.py": 250, "test_intruder_planted.py": 155, "test_intruder_login.py": 120,
+LONG = {"test_packages.py": 60, "test_sweep_kills.py": 250, "test_intruder_planted.py": 155, "test_intruder_login.py": 120,
         "test_ftp_deliver.py": 98, "test_pam_sshd.py": 95, "test_probe.py": 90, "test_refusals.py": 90, "test_sandbox.py": 87,
         "test_agent_script.py": 80, "test_intruder_channels.py": 69, "test_clients_deliver.py": 57, "test_ftp_intruder.py": 52,
         "test_volumes.py": 49, "test_sweep_watch.py": 46, "test_sweep.py": 45, "test_settings.py": 45, "test_keys_live.py": 44,

@@ -90,8 +90,8 @@ def world(world_of_session):
 
 @pytest.fixture(scope="session")
 def debs(tmp_path_factory):
-    """A directory with the packages of this tree. Building them takes minutes: what needs them is in files that
-    tests/run.py keeps together."""
+    """A directory with the packages of this tree. What needs them is in files that tests/run.py keeps together: they are
+    built once."""
     from debs import put_into
     directory = tmp_path_factory.mktemp("debs")
     put_into(directory)
