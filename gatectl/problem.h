@@ -22,6 +22,7 @@ enum class Status : int {
     internal = 70,    // a bug
     cant_create = 73, // the store or the keyring cannot be created
     io = 74,
+    busy = 75, // another one is doing the same: later
     no_permission = 77,
 };
 

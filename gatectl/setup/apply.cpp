@@ -14,7 +14,7 @@ void run_command(const Place& place, Runner& runner, const Command& command, std
         stop(Status::no_input, "{} is missing", command[0]);
     const Ran ran = runner.run(argv, input);
     if (ran.status != 0)
-        stop(Status::io, "{}: status {}: {}", words_of(argv), ran.status,
+        stop(Status::io, "{}: status {}: {}", words_of(shown(argv)), ran.status,
              escape_visible(ran.text.substr(0, ran.text.find_last_not_of('\n') + 1), 400));
 }
 
@@ -40,9 +40,7 @@ void carry_out_one(Place& place, Runner& runner, const Step& step) {
         (read_accounts(place).group(step.name) != nullptr) == step.group_after)
         return;
     for (const Command& command : commands_of(step))
-        run_command(place, runner, command);
-    if (!step.secret_word.empty())
-        run_command(place, runner, {"chpasswd"}, step.name + ':' + step.secret_word + '\n');
+        run_command(place, runner, command, input_of(step, command));
 }
 
 // Whatever half of it was done.
@@ -77,29 +75,34 @@ void take_back(Place& place, Runner& runner, const Step& step) {
 
 } // namespace
 
-void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps,
-               const std::function<void()>& afterwards, const std::function<void()>& taken_back) {
-    std::size_t done = 0;
+void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps, const Around& around) {
+    std::size_t begun = 0;
     try {
-        for (; done < steps.size(); ++done)
-            carry_out_one(place, runner, steps[done]);
-        afterwards();
+        around.before();
+        while (begun < steps.size())
+            carry_out_one(place, runner, steps[begun++]);
+        around.after();
     } catch (const std::exception& failure) {
         const auto* problem = dynamic_cast<const Problem*>(&failure);
         const Status status = problem == nullptr ? Status::internal : problem->status();
+        std::string services = around.before_back();
         std::string left;
-        for (std::size_t i = std::min(done + 1, steps.size()); i-- > 0;) {
+        for (std::size_t i = begun; i-- > 0;) {
             try {
                 take_back(place, runner, steps[i]);
             } catch (const std::exception& error) {
                 left += (left.empty() ? "" : "; ") + std::string(error.what());
             }
         }
+        if (const std::string more = around.after_back(); !more.empty())
+            services += (services.empty() ? "" : "; ") + more;
+        if (!services.empty())
+            services = "; but a service does not run as before: " + services;
         if (!left.empty())
-            stop(Status::io, "{}; TAKING IT BACK FAILED: {}; `pandora-gate setup --remove` tries again",
-                 failure.what(), left);
-        taken_back();
-        stop(status, "{}; everything was taken back, nothing is changed", failure.what());
+            stop(Status::io, "{}; TAKING IT BACK FAILED: {}; `pandora-gate setup --remove` tries again{}",
+                 failure.what(), left, services);
+        around.all_back();
+        stop(status, "{}; everything was taken back, nothing is changed{}", failure.what(), services);
     }
 }
 

@@ -1,4 +1,4 @@
-// Carries steps out, one after another; when one fails, or what is done with them afterwards, all are taken
+// Carries steps out, one after another; when one fails, or what is done before or after them, all are taken
 // back in the opposite order.
 #pragma once
 
@@ -11,9 +11,16 @@
 
 namespace gate::ctl::setup {
 
-// `afterwards` proves that the result works. What is thrown by a step or by it comes out, with the words that
-// tell how far taking back went. `settled` runs after that as well.
-void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps,
-               const std::function<void()>& afterwards, const std::function<void()>& taken_back);
+// What goes with the steps. Of what fails, `before` and `after` throw; the others return words for it.
+struct Around {
+    std::function<void()> before{};
+    std::function<void()> after{}; // proves that the result works
+    std::function<std::string()> before_back{};
+    std::function<std::string()> after_back{}; // also if a step could not be taken back
+    std::function<void()> all_back{};          // each step was; the last of all
+};
+
+// What is thrown by a step, `before` or `after` comes out, with the words that tell how far taking back went.
+void carry_out(Place& place, Runner& runner, const std::vector<Step>& steps, const Around& around);
 
 } // namespace gate::ctl::setup

@@ -1,6 +1,7 @@
 #include "gatectl/setup/checks.h"
 
 #include "gatectl/problem.h"
+#include "gatectl/setup/services.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@ namespace gate::ctl::setup {
 namespace {
 
 constexpr std::size_t k_shown = 300; // bytes of what sshd says
+// A start takes tens of milliseconds; a busy machine's, with systemd's own work, a second or two.
+constexpr int k_start_ms = 5000;
 
 struct Setting {
     std::string name;
@@ -104,6 +107,19 @@ std::vector<std::string> check_result(Runner& runner, const Machine& machine, co
         stop(Status::refused, "{}: the administrators' sshd does not deny {}: is the file read at all?",
              k_drop_in, machine.account());
     return remarks;
+}
+
+void check_greeting(Runner& runner, const SshWishes& wishes) {
+    const std::string said = runner.greeting(static_cast<std::uint16_t>(wishes.own_port), k_start_ms);
+    if (said.starts_with("SSH-"))
+        return;
+    stop(Status::refused,
+         "{} was started, but on 127.0.0.1 port {} {} within {} s: look at `journalctl -u {}`, and who has "
+         "the "
+         "port (`ss -ltnp`)",
+         k_own_unit, wishes.own_port,
+         said.empty() ? "no sshd answers" : "something else answers (" + escape_visible(said, k_shown) + ")",
+         k_start_ms / 1000, k_own_unit);
 }
 
 void check_port(Runner& runner, const Machine& machine, const SshWishes& wishes) {

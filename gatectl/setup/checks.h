@@ -15,6 +15,8 @@ void check_syntax(Runner& runner, const Machine& machine, const std::string& con
 // setting wins. Returns remarks.
 [[nodiscard]] std::vector<std::string> check_result(Runner& runner, const Machine& machine,
                                                     const SshWishes& wishes);
+// The gate's own sshd was started: does it say who it is? Throws Problem (refused).
+void check_greeting(Runner& runner, const SshWishes& wishes);
 // The administrators' sshd must not have the port already. Throws Problem (refused).
 void check_port(Runner& runner, const Machine& machine, const SshWishes& wishes);
 

@@ -15,11 +15,18 @@ constexpr std::uint64_t k_longest_interval = 24 * 60 * 60;
 struct Words {
     setup::Request request;
     bool no_enrolment = false;
+    bool no_legacy_clients = false;
+    const CLI::Option* agents = nullptr;
+    const CLI::Option* interval = nullptr;
 };
 
 [[nodiscard]] std::string run(Context& context, Words& words) {
     setup::Request& request = words.request;
     request.ssh.enrolment = !words.no_enrolment;
+    request.said.enrolment = request.said.enrolment || words.no_enrolment;
+    request.said.legacy_clients = request.ssh.legacy_clients || words.no_legacy_clients;
+    request.said.agents = words.agents->count() != 0;
+    request.said.interval = words.interval->count() != 0;
     if (context.owner != 0)
         stop(Status::no_permission, "setup changes the machine: run it as root, for instance with sudo");
     if (!request.ftp_user.empty() && request.part != "ftp")
@@ -55,15 +62,23 @@ void register_setup(const Registry& registry) {
     one->add_option("--own-port", request.ssh.own_port, "An sshd of its own, on this port")
         ->type_name("PORT")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{65535}));
-    one->add_flag("--legacy-clients", request.ssh.legacy_clients, "Old key exchanges and ciphers there, too")
-        ->needs("--own-port");
-    one->add_option("--agents", request.ssh.sizes.agents, "How many may come at the same moment")
-        ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, k_most_agents));
-    one->add_option("--interval", request.ssh.sizes.interval, "Seconds between two packets of one agent")
-        ->type_name("SECONDS")
-        ->check(CLI::Range(std::uint64_t{1}, k_longest_interval));
-    one->add_flag("--no-enrolment", words->no_enrolment, "Keys only: no password of any kind is looked at");
+    auto* legacy = one->add_flag("--legacy-clients", request.ssh.legacy_clients,
+                                 "Old key exchanges and ciphers there, too")
+                       ->needs("--own-port");
+    one->add_flag("--no-legacy-clients", words->no_legacy_clients, "Not any more")->excludes(legacy);
+    words->agents =
+        one->add_option("--agents", request.ssh.sizes.agents, "How many may come at the same moment")
+            ->type_name("N")
+            ->check(CLI::Range(std::uint64_t{1}, k_most_agents));
+    words->interval =
+        one->add_option("--interval", request.ssh.sizes.interval, "Seconds between two packets of one agent")
+            ->type_name("SECONDS")
+            ->check(CLI::Range(std::uint64_t{1}, k_longest_interval));
+    auto* keys_only = one->add_flag("--no-enrolment", words->no_enrolment,
+                                    "Keys only: no password of any kind is looked at");
+    one->add_flag("--enrolment", request.said.enrolment,
+                  "Keys come in by enrolment again (the default at first)")
+        ->excludes(keys_only);
     one->add_option("--user", request.ftp_user, "With ftp: make this user, with a password of its own")
         ->type_name("NAME");
     one->callback([&context, words, command = &registry.command] {

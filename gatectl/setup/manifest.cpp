@@ -80,6 +80,7 @@ const std::string k_files = std::string(k_setup_state) + "/files/";
         out["now"] = state_json(step.to);
         out["sum"] = entry.sum;
         out["backup"] = entry.backup;
+        out["edited"] = entry.edited;
     }
     return out;
 }
@@ -106,6 +107,7 @@ const std::string k_files = std::string(k_setup_state) + "/files/";
     step.to = state_of(json.at("now"));
     out.sum = json.at("sum").get<std::string>();
     out.backup = json.at("backup").get<std::string>();
+    out.edited = json.value("edited", false);
     if (step.from.kind == PathState::Kind::file) {
         const auto content = place.text(k_files + out.backup);
         if (!content)
@@ -113,6 +115,38 @@ const std::string k_files = std::string(k_setup_state) + "/files/";
         step.from.content = *content;
     }
     return out;
+}
+
+[[nodiscard]] Json wishes_json(const SshWishes& wishes) {
+    return {{"own_port", wishes.own_port},
+            {"legacy_clients", wishes.legacy_clients},
+            {"enrolment", wishes.enrolment},
+            {"agents", wishes.sizes.agents},
+            {"interval", wishes.sizes.interval}};
+}
+
+[[nodiscard]] SshWishes wishes_of(const Json& json) {
+    return {.own_port = json.at("own_port").get<std::uint64_t>(),
+            .legacy_clients = json.at("legacy_clients").get<bool>(),
+            .enrolment = json.at("enrolment").get<bool>(),
+            .sizes = {.agents = json.at("agents").get<std::uint64_t>(),
+                      .interval = json.at("interval").get<std::uint64_t>()}};
+}
+
+// Is what stands there now neither what setup wrote there nor (it was ended before it wrote) what was there
+// before?
+[[nodiscard]] bool changed_since(const Entry& known, const Step& step) {
+    const PathState& now = step.from;
+    const PathState& wrote = known.step.to;
+    const bool same = now.kind == wrote.kind && now.mode == wrote.mode && step.owner == known.step.owner &&
+                      step.group == known.step.group && sum_of(now.content) == known.sum;
+    return !same && now != known.step.from;
+}
+
+// What somebody has changed since, and setup lets stand, is not setup's.
+void keep_as_his(std::string UserState::*field, const Step& known, Step& step) {
+    if (step.user_from.*field != known.user_to.*field && step.user_to.*field == step.user_from.*field)
+        step.user_to.*field = known.user_to.*field;
 }
 
 } // namespace
@@ -135,6 +169,8 @@ Manifest Manifest::read(const Place& place) {
             out.entries.push_back(entry_of(place, entry));
         for (const Json& name : json.at("accepted"))
             out.accepted.push_back(unwire(name));
+        if (json.contains("wishes"))
+            out.wishes = wishes_of(json.at("wishes"));
     } catch (const std::exception& error) {
         stop(Status::bad_data, "{} cannot be used, so nothing can be taken back: {}", k_file,
              escape_visible(error.what()));
@@ -157,7 +193,9 @@ void Manifest::write(Place& place) {
     Json names = Json::array();
     for (const std::string& name : accepted)
         names.push_back(wire(name));
-    const Json out = {{"version", k_version}, {"entries", list}, {"accepted", names}};
+    Json out = {{"version", k_version}, {"entries", list}, {"accepted", names}};
+    if (wishes)
+        out["wishes"] = wishes_json(*wishes);
     place.put_private(k_file, out.dump(1) + '\n');
 }
 
@@ -178,10 +216,13 @@ void Manifest::note(const Step& step) {
         entry.sum = sum_of(step.to.content);
     for (Entry& known : entries)
         if (known.step.kind == step.kind && known.step.name == step.name) {
+            for (const auto field : {&UserState::home, &UserState::shell, &UserState::password})
+                keep_as_his(field, known.step, entry.step);
             entry.step.from = known.step.from;
             entry.step.user_from = known.step.user_from;
             entry.step.group_before = known.step.group_before;
             entry.backup = known.backup;
+            entry.edited = known.edited || (step.merged && changed_since(known, step));
             known = std::move(entry);
             return;
         }

@@ -4,8 +4,10 @@
 #pragma once
 
 #include "gatectl/setup/place.h"
+#include "gatectl/setup/sshd.h"
 #include "gatectl/setup/step.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ struct Entry {
     Step step{};       // `from`: what was there before setup; `to`: as setup left it (of a file only its sum)
     std::string sum{}; // SHA-256 of the file that setup wrote
     std::string backup{}; // name of the copy of `from`, if that was a file
+    bool edited = false;  // somebody's own lines are in what setup wrote last
 };
 
 class Manifest {
@@ -29,12 +32,14 @@ class Manifest {
     void erase(Place& place) const;
 
     [[nodiscard]] const Entry* find(Step::Kind kind, const std::string& name) const;
-    // A step that was (or is about to be) done: what is known of before stays.
+    // A step that was (or is about to be) done: what is known of before stays, and so does what somebody has
+    // changed between two setups: as his.
     void note(const Step& step);
     void forget(Step::Kind kind, const std::string& name);
 
     std::vector<Entry> entries{};
     std::vector<std::string> accepted{}; // what --yes-break has named
+    std::optional<SshWishes> wishes{}; // of the last setup of ssh; none: a manifest of before they were kept
 };
 
 [[nodiscard]] std::string sum_of(const std::string& content);

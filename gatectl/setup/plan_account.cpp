@@ -129,7 +129,7 @@ void plan_shells(Plan& plan) {
     for (const std::string& line : lines(*text))
         if (words(line) != std::vector<std::string>{k_shell})
             without += line + '\n';
-    plan.file("/etc/shells", without);
+    plan.file("/etc/shells", without).merged = true;
 }
 
 } // namespace

@@ -161,7 +161,7 @@ void plan_ftp(Plan& plan) {
     plan.file("/etc/pam.d/pandora-ftp", pam_file(plan));
     plan_certificate(plan);
     if (const auto toml = plan.place.text(k_default_config); !plan.machine.policy.ftp_enabled)
-        plan.file(k_default_config, with_ftp(toml.value_or("")));
+        plan.file(k_default_config, with_ftp(toml.value_or(""))).merged = true;
     // Two cannot have port 21: the distribution's is not started with the machine any more.
     const std::string stock = "/etc/systemd/system/multi-user.target.wants/vsftpd.service";
     if (const PathState now = plan.place.look(stock); now.kind == PathState::Kind::link)

@@ -18,7 +18,7 @@ void plan_services(Plan& plan, const char* services) {
     for (const std::string& file : files) {
         const PathState now = plan.place.look(file);
         if (now.kind == PathState::Kind::file)
-            plan.file(file, with_services_line(now.content, machine, services));
+            plan.file(file, with_services_line(now.content, machine, services)).merged = true;
         else if (now.kind == PathState::Kind::link)
             plan.remark(fmt::format("{} is authselect's: put the line of pandora-services.snippet into a "
                                     "profile of your own (pam_pandora(8)); until then su and cron let the "
@@ -51,7 +51,7 @@ void plan_drop_in_place(Plan& plan, std::string text) {
         plan.directory(directory, "root", "root", 0755);
     plan.file(k_drop_in, std::move(text));
     if (!reads_drop_in(*main))
-        plan.file(k_main_config, with_include(*main));
+        plan.file(k_main_config, with_include(*main)).merged = true;
 }
 
 // A file of no keys is a list that sshd can read; without one it refuses every key.
@@ -115,7 +115,8 @@ void plan_login_lines(Plan& plan) {
     if (pam.kind != PathState::Kind::file)
         stop(Status::refused, "/etc/pam.d/sshd is no plain file: put the lines of {}pam.d in by hand",
              k_share);
-    plan.file("/etc/pam.d/sshd", with_login_lines(pam.content, plan.machine, plan.request.ssh.enrolment));
+    plan.file("/etc/pam.d/sshd", with_login_lines(pam.content, plan.machine, plan.request.ssh.enrolment))
+        .merged = true;
 }
 
 } // namespace

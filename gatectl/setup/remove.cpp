@@ -42,7 +42,7 @@ using Kind = PathState::Kind;
     PathState was = entry.step.from;
     if (now == was)
         return std::nullopt;
-    const bool ours = is_as_setup_left_it(now, entry, accounts);
+    const bool ours = !entry.edited && is_as_setup_left_it(now, entry, accounts);
     if (now.kind == Kind::directory && was.kind == Kind::absent && !will_be_empty(place, step.name, gone)) {
         // Somebody's files: and whose they are must not become somebody else's number.
         if (step.owner != "root" && !step.name.starts_with("/run/"))
@@ -85,6 +85,11 @@ using Kind = PathState::Kind;
             left.push_back("the user " + step.name + " runs something");
             return std::nullopt;
         }
+        step.uid = std::to_string(found->uid);
+        if (now.group == step.name && set.group.empty()) { // userdel takes it along
+            now.group.clear();
+            step.gid = std::to_string(found->gid);
+        }
         step.user_from = now;
         step.user_to = {};
         return step;
@@ -97,6 +102,12 @@ using Kind = PathState::Kind;
             left.push_back(fmt::format("the {} of {} was changed since", what, step.name));
     };
     restore(&UserState::home, "home");
+    // usermod does not change the home of a user who runs something.
+    if (to.home != now.home && runs_anything(place, found->uid)) {
+        left.push_back(
+            fmt::format("the home of {}, of which processes run: say this again without them", step.name));
+        to.home = now.home;
+    }
     restore(&UserState::shell, "login shell");
     restore(&UserState::password, "password");
     if (to.password == was.password)
@@ -117,9 +128,12 @@ std::optional<Step> restoring(const Place& place, const Accounts& accounts, cons
         return restoring_path(place, accounts, entry, force, left, gone);
     if (entry.step.kind == Step::Kind::user)
         return restoring_user(place, accounts, entry, force, left);
-    if (accounts.group(entry.step.name) == nullptr)
+    const Group* group = accounts.group(entry.step.name);
+    if (group == nullptr)
         return std::nullopt;
-    return reversed(entry.step);
+    Step step = reversed(entry.step);
+    step.gid = std::to_string(group->gid);
+    return step;
 }
 
 Removal plan_removal(const Place& place, const Manifest& manifest, const Request& request) {

@@ -19,6 +19,14 @@ struct Request {
     std::vector<std::string> yes_break;
     std::string ftp_user;
     SshWishes ssh;
+    // What was said in so many words, also where it is what nobody has to say: an earlier setup's wish for it
+    // is not kept.
+    struct Said {
+        bool legacy_clients = false;
+        bool enrolment = false;
+        bool agents = false;
+        bool interval = false;
+    } said{};
 
     [[nodiscard]] bool wants(const std::string& which) const {
         return part.empty() ? which != "ftp" || remove : part == which;

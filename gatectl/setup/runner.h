@@ -1,7 +1,9 @@
-// How setup runs other programs (useradd, sshd -t, systemctl): the one seam, so that a test can stand in for
-// all of them and make the n-th one fail. No shell: absolute paths, a list of arguments, a clean environment.
+// How setup runs other programs (useradd, sshd -t, systemctl), and hears what a server says: the one seam, so
+// that a test can stand in for all of them and make the n-th one fail. No shell: absolute paths, a list of
+// arguments, a clean environment.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,9 @@ class Runner {
     virtual ~Runner() = default;
     // `input` is its standard input: less than a pipe holds (64 KiB).
     [[nodiscard]] virtual Ran run(const std::vector<std::string>& argv, std::string_view input = {});
+    // What the server on that port of this machine says first, a line at most; it is waited for, as long as
+    // nobody listens there, too. Empty: nothing came in that time.
+    [[nodiscard]] virtual std::string greeting(std::uint16_t port, int milliseconds);
 };
 
 // For a person: "usermod -s /usr/... pandora".

@@ -11,6 +11,7 @@ namespace gate::ctl::setup {
 namespace {
 
 constexpr const char* k_units = "/etc/systemd/system/";
+constexpr std::size_t k_shown = 400; // bytes of what systemctl says
 
 struct Unit {
     const char* name;
@@ -19,7 +20,7 @@ struct Unit {
 
 [[nodiscard]] const std::vector<Unit>& units() {
     static const std::vector<Unit> all = {
-        {"pandora-gate-sshd.service", {k_own_config, k_own_sshd, k_own_key}},
+        {k_own_unit, {k_own_config, k_own_sshd, k_own_key}},
         {"pandora-gate-enrol.service", {}},
         {"pandora-gate-ftp.service",
          {GATE_SYSCONFDIR "/vsftpd.conf", GATE_SYSCONFDIR "/vsftpd-openssl.cnf", GATE_SYSCONFDIR "/ftp.pem"}},
@@ -69,14 +70,75 @@ std::vector<Command> services_after(const std::vector<Step>& steps, const Machin
     return out;
 }
 
-void run_services(const Place& place, Runner& runner, const std::vector<Command>& commands) {
-    for (const Command& command : commands) {
-        Command argv = {place.program("systemctl")};
-        argv.insert(argv.end(), command.begin(), command.end());
-        const Ran ran = runner.run(argv);
-        if (ran.status != 0)
-            stop(Status::io, "{}: status {}: {}", words_of(argv), ran.status, escape_visible(ran.text, 400));
+void Services::systemctl(const Command& command) {
+    Command argv = {place_.program("systemctl")};
+    argv.insert(argv.end(), command.begin(), command.end());
+    const Ran ran = runner_.run(argv);
+    if (ran.status != 0)
+        stop(Status::io, "{}: status {}: {}", words_of(argv), ran.status,
+             escape_visible(ran.text.substr(0, ran.text.find_last_not_of('\n') + 1), k_shown));
+}
+
+std::string Services::try_all(const std::vector<Command>& commands) {
+    std::string out;
+    for (const Command& command : commands)
+        try {
+            systemctl(command);
+        } catch (const Problem& problem) {
+            out += (out.empty() ? "" : "; ") + std::string(problem.what());
+        }
+    return out;
+}
+
+void Services::before() {
+    if (!machine_.systemd)
+        return;
+    const auto stops = services_before(steps_);
+    auto concerned = services_after(steps_, machine_);
+    concerned.insert(concerned.end(), stops.begin(), stops.end());
+    for (const Command& command : concerned)
+        if (const std::string unit = command.back();
+            (command.front() == "stop" || command.front() == "restart") && place_.exists(k_units + unit) &&
+            runner_.run({place_.program("systemctl"), "is-active", "--quiet", unit}).status == 0)
+            ran_.insert(unit);
+    for (const Command& command : stops) {
+        stopped_.insert(command.back());
+        systemctl(command);
     }
+}
+
+void Services::after(const std::function<void()>& own_answers) {
+    if (!machine_.systemd)
+        return;
+    for (const Command& command : services_after(steps_, machine_)) {
+        begun_.push_back(command);
+        systemctl(command);
+        if (command == Command{"restart", k_own_unit})
+            own_answers();
+    }
+}
+
+std::string Services::before_taking_back() {
+    std::vector<Command> commands;
+    for (const Command& command : begun_)
+        if (command.front() == "restart" && !ran_.contains(command.back()))
+            commands.push_back({"stop", command.back()});
+    return try_all(commands);
+}
+
+std::string Services::after_taking_back() {
+    std::vector<Command> commands;
+    if (touches(steps_, k_units) && !(stopped_.empty() && begun_.empty()))
+        commands.push_back({"daemon-reload"});
+    for (const std::string& unit : stopped_)
+        if (ran_.contains(unit))
+            commands.push_back({"start", unit});
+    // With the files of before. sshd last again.
+    for (const Command& command : begun_)
+        if (command.front() != "daemon-reload" &&
+            (command.front() != "restart" || ran_.contains(command.back())))
+            commands.push_back(command);
+    return try_all(commands);
 }
 
 } // namespace gate::ctl::setup

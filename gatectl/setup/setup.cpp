@@ -3,16 +3,21 @@
 #include "gatectl/publish/config.h"
 #include "gatectl/setup/apply.h"
 #include "gatectl/setup/checks.h"
+#include "gatectl/setup/demands.h"
 #include "gatectl/setup/lives.h"
+#include "gatectl/setup/lock.h"
 #include "gatectl/setup/manifest.h"
 #include "gatectl/setup/plan.h"
 #include "gatectl/setup/remove.h"
 #include "gatectl/setup/report.h"
 #include "gatectl/setup/request.h"
 #include "gatectl/setup/services.h"
+#include "gatectl/setup/tell.h"
+#include "gatectl/setup/wishes.h"
 #include "lib/base/text.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace gate::ctl::setup {
 
@@ -36,34 +41,10 @@ namespace {
     return out;
 }
 
-void demand_form(const Manifest& manifest, const Request& request) {
-    const bool own = manifest.find(Step::Kind::path, k_own_config) != nullptr;
-    if (own && request.wants("ssh") && request.ssh.own_port == 0)
-        stop(Status::refused,
-             "an sshd of its own is in place: say --own-port again (see {}), or "
-             "`pandora-gate setup ssh --remove` first",
-             k_own_config);
-}
-
-void demand_consent(const Report& report) {
-    std::string text;
-    std::string words;
-    for (const Life& life : report.lives)
-        if (life.breaks && !is_accepted(report, life)) {
-            text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", life.name, life.effect);
-            words += " --yes-break " + life.name;
-        }
-    if (!text.empty())
-        stop(Status::refused,
-             "this would break what lives as the account: {}. Nothing was changed; change "
-             "that first, or say{}",
-             text, words);
-}
-
 class Setup {
   public:
-    Setup(Context& context, Place& place, Runner& runner, const Request& request)
-        : context_(context), place_(place), runner_(runner), request_(request),
+    Setup(Context& context, Place& place, Runner& runner, Request request)
+        : context_(context), place_(place), runner_(runner), request_(std::move(request)),
           machine_(look_at_machine(place, runner, policy())), manifest_(Manifest::read(place)) {
         report_.systemd = machine_.systemd;
         report_.dry_run = !request.apply;
@@ -73,6 +54,7 @@ class Setup {
 
     [[nodiscard]] std::string apply() {
         demand_form(manifest_, request_);
+        const std::string kept = keep_wishes(request_, manifest_);
         Plan plan(place_, runner_, machine_, request_);
         for (const Entry& entry : manifest_.entries)
             if (entry.step.kind == Step::Kind::user)
@@ -84,16 +66,19 @@ class Setup {
         if (request_.part == "ftp")
             plan_ftp(plan);
         report_.remarks = plan.remarks;
+        if (!kept.empty())
+            report_.remarks.push_back(kept);
         report_.lives = find_lives(place_, machine_, request_);
         report_.accepted = request_.yes_break;
         report_.accepted.insert(report_.accepted.end(), manifest_.accepted.begin(), manifest_.accepted.end());
         std::copy_if(plan.steps.begin(), plan.steps.end(), std::back_inserter(report_.steps),
                      [&](const Step& step) { return !changes_nothing(step, machine_.accounts); });
         give_back();
-        report_.services = services_after(report_.steps, machine_);
-        demand_account();
+        plan_services();
+        demand_account(report_.steps, machine_);
         if (request_.apply) {
             carry_out_plan();
+            tell_of(context_, report_, request_);
             report_.user = request_.ftp_user;
             report_.password = plan.password;
         }
@@ -107,11 +92,11 @@ class Setup {
         Removal removal = plan_removal(place_, manifest_, request_);
         report_.steps = std::move(removal.steps);
         report_.left = std::move(removal.left);
-        report_.services = services_before(report_.steps);
-        const auto after = services_after(report_.steps, machine_);
-        report_.services.insert(report_.services.end(), after.begin(), after.end());
-        if (!report_.dry_run)
-            take_all_back(removal, after);
+        plan_services();
+        if (!report_.dry_run) {
+            take_all_back(removal);
+            tell_of(context_, report_, request_);
+        }
         if (!report_.left.empty())
             context_.exit_status = static_cast<int>(Status::refused);
         return told(context_, report_, machine_);
@@ -133,32 +118,10 @@ class Setup {
         return place_.is_machine() ? context_.config : k_default_config;
     }
 
-    void demand_account() const {
-        const bool made = std::any_of(report_.steps.begin(), report_.steps.end(), [&](const Step& step) {
-            return step.kind == Step::Kind::user && step.name == machine_.account();
-        });
-        if (!made && machine_.accounts.user(machine_.account()) == nullptr)
-            stop(Status::refused,
-                 "there is no account {} yet: run `pandora-gate setup account --apply` first",
-                 machine_.account());
-        if (!made)
-            demand_group();
-    }
-
-    // A line in PAM whose group= does not exist refuses everybody, root included.
-    void demand_group() const {
-        if (!machine_.own_group)
-            return;
-        const Group* group = machine_.accounts.group(machine_.account_group());
-        const bool made = std::any_of(report_.steps.begin(), report_.steps.end(), [&](const Step& step) {
-            return step.kind == Step::Kind::group && step.name == machine_.account_group();
-        });
-        const User* user = machine_.accounts.user(machine_.account());
-        if (!made && (group == nullptr || !machine_.accounts.is_member(*user, *group)))
-            stop(Status::refused,
-                 "the account {0} is not in group {1}, which the lines of PAM would name: run `pandora-gate "
-                 "setup account --apply` first",
-                 machine_.account(), machine_.account_group());
+    void plan_services() {
+        report_.services = services_before(report_.steps);
+        const auto after = services_after(report_.steps, machine_);
+        report_.services.insert(report_.services.end(), after.begin(), after.end());
     }
 
     void give_back() {
@@ -194,8 +157,12 @@ class Setup {
     }
 
     void carry_out_plan() {
-        if (report_.steps.empty())
-            return prove();
+        if (report_.steps.empty()) {
+            prove();
+            if (note_wishes())
+                manifest_.write(place_);
+            return;
+        }
         demand_consent(report_);
         before();
         Manifest earlier = manifest_;
@@ -218,6 +185,7 @@ class Setup {
                 manifest_.forget(Step::Kind::path, path);
             for (const std::string& name : request_.yes_break)
                 manifest_.accepted.push_back(name);
+            static_cast<void>(note_wishes());
             // What is about to be taken out of it can still be taken back.
             Manifest written = manifest_;
             for (const std::string& path : given_back_)
@@ -227,35 +195,44 @@ class Setup {
             forget_all();
             throw;
         }
-        carry_out(
-            place_, runner_, report_.steps,
-            [&] {
-                prove();
-                if (machine_.systemd)
-                    run_services(place_, runner_, report_.services);
-            },
-            [&] {
-                forget_all();
-                if (machine_.systemd)
-                    run_services(place_, runner_,
-                                 {{"daemon-reload"}, {"reload-or-restart", machine_.ssh_unit()}});
-            });
+        Services services(place_, runner_, machine_, report_.steps);
+        carry_out(place_, runner_, report_.steps,
+                  {.before = [&] { services.before(); },
+                   .after =
+                       [&] {
+                           prove();
+                           // Before the account is denied at the administrators' port.
+                           services.after([&] { check_greeting(runner_, request_.ssh); });
+                       },
+                   .before_back = [&] { return services.before_taking_back(); },
+                   .after_back = [&] { return services.after_taking_back(); },
+                   .all_back = forget_all});
         manifest_.write(place_);
         clear_scratch();
     }
 
-    void take_all_back(const Removal& removal, const std::vector<Command>& after) {
-        if (machine_.systemd)
-            run_services(place_, runner_, services_before(report_.steps));
-        carry_out(
-            place_, runner_, report_.steps,
-            [&] {
-                if (machine_.systemd)
-                    run_services(place_, runner_, after);
-            },
-            [] {});
+    // True if they are others than the manifest has. Of a machine that setup has not changed nothing is
+    // noted.
+    bool note_wishes() {
+        if (!request_.wants("ssh") || manifest_.entries.empty() || manifest_.wishes == request_.ssh)
+            return false;
+        manifest_.wishes = request_.ssh;
+        return true;
+    }
+
+    void take_all_back(const Removal& removal) {
+        Services services(place_, runner_, machine_, report_.steps);
+        carry_out(place_, runner_, report_.steps,
+                  {.before = [&] { services.before(); },
+                   .after = [&] { services.after([] {}); },
+                   .before_back = [&] { return services.before_taking_back(); },
+                   .after_back = [&] { return services.after_taking_back(); },
+                   .all_back = [] {}});
         for (const auto& [kind, name] : removal.settled)
             manifest_.forget(kind, name);
+        if (std::none_of(manifest_.entries.begin(), manifest_.entries.end(),
+                         [](const Entry& entry) { return entry.step.part == "ssh"; }))
+            manifest_.wishes.reset();
         if (manifest_.entries.empty())
             manifest_.erase(place_);
         else
@@ -273,7 +250,7 @@ class Setup {
     Context& context_;
     Place& place_;
     Runner& runner_;
-    const Request& request_;
+    Request request_; // with what an earlier one wished
     Machine machine_;
     Manifest manifest_;
     Report report_{};
@@ -283,6 +260,9 @@ class Setup {
 } // namespace
 
 std::string setup(Context& context, Place& place, Runner& runner, const Request& request) {
+    std::optional<Lock> lock; // who only looks leaves no trace
+    if (request.apply || (request.remove && !context.dry_run))
+        lock.emplace(place);
     Setup work(context, place, runner, request);
     return request.remove ? work.remove() : work.apply();
 }

@@ -89,7 +89,7 @@ struct Rewriting {
 // Strong is what this sshd does by itself; these are added behind it.
 void add_legacy(std::string& out, const Machine& machine) {
     out += "\n# For clients of before 2014 (AIX, ESX, old Solaris), on this port only: SHA-1 and CBC, behind "
-           "what is\n# better. Without them: setup again without --legacy-clients.\n"
+           "what is\n# better. Without them: setup again with --no-legacy-clients.\n"
            "KexAlgorithms +diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1\n"
            "Ciphers +aes128-cbc,aes192-cbc,aes256-cbc,3des-cbc\n"
            "MACs +hmac-sha1,hmac-sha1-96\n"

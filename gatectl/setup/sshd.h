@@ -19,6 +19,8 @@ inline constexpr int k_has_pam_service_name = 908;
 struct Sizes {
     std::uint64_t agents = 0;     // that may come at the same moment; 0: not said
     std::uint64_t interval = 300; // seconds between two packets of one agent
+
+    bool operator==(const Sizes&) const = default;
 };
 
 struct SshWishes {
@@ -26,6 +28,8 @@ struct SshWishes {
     bool legacy_clients = false;
     bool enrolment = true;
     Sizes sizes{};
+
+    bool operator==(const SshWishes&) const = default;
 };
 
 // "1250:30:2500": nobody is turned away before all agents could be in at once.

@@ -49,6 +49,30 @@ using Kind = PathState::Kind;
     return {};
 }
 
+// "*", "!", "!!": no password fits. Everything else may be a hash, also behind a "!".
+[[nodiscard]] bool tells_nothing(const std::string& password) {
+    return password.size() < 2 || password.find_first_not_of("*!") == std::string::npos;
+}
+
+[[nodiscard]] Command add_group(const Step& step) {
+    Command out = {"groupadd", "--system"};
+    if (!step.gid.empty())
+        out.insert(out.end(), {"-g", step.gid});
+    out.push_back(step.name);
+    return out;
+}
+
+void set_hash(std::vector<Command>& out, const Step& step) {
+    if (!tells_nothing(step.user_to.password))
+        out.push_back({"chpasswd", "-e"});
+}
+
+// Whatever sets a password sets the day of its last change to today.
+void set_day(std::vector<Command>& out, const Step& step) {
+    if (!step.user_to.last_change.empty())
+        out.push_back({"chage", "-d", step.user_to.last_change, step.name});
+}
+
 } // namespace
 
 bool changes_nothing(const Step& step, const Accounts& accounts) {
@@ -78,7 +102,7 @@ bool changes_nothing(const Step& step, const Accounts& accounts) {
 std::vector<Command> commands_of(const Step& step) {
     if (step.kind == Step::Kind::group) {
         if (step.group_after)
-            return {{"groupadd", "--system", step.name}};
+            return {add_group(step)};
         return {{"groupdel", step.name}};
     }
     const UserState& from = step.user_from;
@@ -87,17 +111,26 @@ std::vector<Command> commands_of(const Step& step) {
         return {{"userdel", step.name}};
     std::vector<Command> out;
     if (!from.exists) {
-        Command add = {"useradd", "--system", "-M",
-                       "-d",      to.home,    "-s",
-                       to.shell,  "-p",       step.secret_word.empty() ? to.password : "*"};
-        if (to.group.empty())
+        if (!step.gid.empty())
+            out.push_back(add_group(step));
+        const bool plain = step.secret_word.empty() && tells_nothing(to.password);
+        Command add = {
+            "useradd", "--system", "-M", "-d", to.home, "-s", to.shell, "-p", plain ? to.password : "*"};
+        if (!step.uid.empty())
+            add.insert(add.end(), {"-u", step.uid});
+        if (to.group.empty() && step.gid.empty())
             add.emplace_back("--user-group");
         else
-            add.insert(add.end(), {"-g", to.group});
+            add.insert(add.end(), {"-g", to.group.empty() ? step.name : to.group});
         if (to.member)
             add.insert(add.end(), {"-G", step.member_of});
         add.push_back(step.name);
         out.push_back(std::move(add));
+        if (!step.secret_word.empty())
+            out.push_back({"chpasswd"});
+        else
+            set_hash(out, step);
+        set_day(out, step);
         return out;
     }
     Command change = {"usermod"};
@@ -105,20 +138,34 @@ std::vector<Command> commands_of(const Step& step) {
         change.insert(change.end(), {"-d", to.home});
     if (to.shell != from.shell)
         change.insert(change.end(), {"-s", to.shell});
-    if (to.password != from.password)
+    if (to.password != from.password && tells_nothing(to.password))
         change.insert(change.end(), {"-p", to.password});
     if (change.size() > 1) {
         change.push_back(step.name);
         out.push_back(std::move(change));
     }
-    // usermod sets the day of the last change to today.
-    if (to.password != from.password && !to.last_change.empty())
-        out.push_back({"chage", "-d", to.last_change, step.name});
+    if (to.password != from.password) {
+        set_hash(out, step);
+        set_day(out, step);
+    }
     if (to.member && !from.member)
         out.push_back({"usermod", "-a", "-G", step.member_of, step.name});
     if (from.member && !to.member)
         out.push_back({"gpasswd", "-d", step.name, step.member_of});
     return out;
+}
+
+std::string input_of(const Step& step, const Command& command) {
+    if (command[0] != "chpasswd")
+        return {};
+    return step.name + ':' + (command.size() == 1 ? step.secret_word : step.user_to.password) + '\n';
+}
+
+Command shown(Command command) {
+    for (std::size_t i = 1; i + 1 < command.size(); ++i)
+        if (command[i] == "-p" && !tells_nothing(command[i + 1]))
+            command[i + 1] = "...";
+    return command;
 }
 
 std::string describe_step(const Step& step, const Accounts& accounts, bool dry_run) {
@@ -134,15 +181,12 @@ std::string describe_step(const Step& step, const Accounts& accounts, bool dry_r
     }
     std::string out;
     for (const Command& command : commands_of(step)) {
-        Command shown = command;
-        // A hash is a secret of a kind.
-        for (std::size_t i = 1; i + 1 < shown.size(); ++i)
-            if (shown[i] == "-p" && shown[i + 1].size() > 1)
-                shown[i + 1] = "...";
-        out += (dry_run ? "would run: " : "run: ") + words_of(shown) + '\n';
+        if (command == Command{"chpasswd"})
+            out += fmt::format("{}give {} a password of its own\n", dry_run ? "would " : "", step.name);
+        else
+            out += fmt::format("{}run: {}{}\n", dry_run ? "would " : "", words_of(shown(command)),
+                               command[0] == "chpasswd" ? ", with the hash of " + step.name : "");
     }
-    if (!step.secret_word.empty())
-        out += fmt::format("{}give {} a password of its own\n", dry_run ? "would " : "", step.name);
     return out;
 }
 

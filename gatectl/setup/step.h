@@ -35,7 +35,12 @@ struct Step {
     std::string group = "root";
     std::function<std::string()> make{}; // the content comes from a program, when the time has come
     bool secret = false;                 // never shown
-    bool data = false; // holds what others put there: taking setup back leaves it, and says nothing
+    bool data = false;   // holds what others put there: taking setup back leaves it, and says nothing
+    bool merged = false; // lines put into somebody else's file: what he changes in it stays
+
+    // Of a user or group that is removed: what it has to be again if that is taken back. Files know numbers.
+    std::string uid{};
+    std::string gid{}; // of a user: of the group of his name that goes with him; else empty
 
     // Kind::group
     bool group_before = false;
@@ -58,6 +63,11 @@ struct Step {
 // The programs that make a user or group so.
 using Command = std::vector<std::string>; // argv, without the directory of the program
 [[nodiscard]] std::vector<Command> commands_of(const Step& step);
+// What such a command is given on its standard input: a hash stands in no argument, where everybody could
+// read it (ps), and in no message.
+[[nodiscard]] std::string input_of(const Step& step, const Command& command);
+// For people: without what must not be shown.
+[[nodiscard]] Command shown(Command command);
 // The same the other way round.
 [[nodiscard]] Step reversed(const Step& step);
 

@@ -44,6 +44,8 @@ enum class Event : std::uint8_t {
     deliveries_resumed,
     backup_made, // pandora-gate backup, restore
     backup_restored,
+    setup_applied, // pandora-gate setup
+    setup_removed,
     enrol_code_made, // pandora-gate enrol
     enrol_opened,
     enrol_closed,
@@ -129,6 +131,10 @@ enum class Event : std::uint8_t {
         return "backup.made";
     case Event::backup_restored:
         return "backup.restored";
+    case Event::setup_applied:
+        return "setup.applied";
+    case Event::setup_removed:
+        return "setup.removed";
     case Event::enrol_code_made:
         return "enrol.code_made";
     case Event::enrol_opened:

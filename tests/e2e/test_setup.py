@@ -6,6 +6,7 @@ already): this file, run there with --inside, writes down how each case ended; t
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -107,6 +108,62 @@ def own_sshd():
     """As its unit starts it."""
     argv = re.search(r"^ExecStart=(.*)$", UNIT.read_text(), re.M)[1].split()
     return server(*argv, port=PORT)
+
+
+# What systemd does with units that start a daemon, and a log of what it was asked for. The next start of a unit in the file
+# "mute" starts nothing, and says that all is well, as for a Type=simple that ends at once; while there is a file "broken", sshd
+# cannot be reloaded.
+SYSTEMCTL = """#!/usr/bin/python3
+import os, pathlib, re, signal, subprocess, sys, time
+here = pathlib.Path("{directory}")
+with open(here / "systemctl.log", "a") as log:
+    print(*sys.argv[1:], file=log)
+verb, unit = sys.argv[1], sys.argv[-1]
+pid_file, mute = here / (unit + ".pid"), here / "mute"
+def runs():
+    try:
+        return b"pandora-sshd" in pathlib.Path("/proc", pid_file.read_text(), "cmdline").read_bytes()
+    except OSError:
+        return False
+if verb == "is-active":
+    sys.exit(0 if runs() else 3)
+if unit != "{unit}":
+    sys.exit(unit == "ssh.service" and (here / "broken").exists())
+if verb in ("stop", "restart") and runs():
+    os.kill(int(pid_file.read_text()), signal.SIGTERM)
+    while runs():
+        time.sleep(0.01)
+if verb in ("start", "restart"):
+    if mute.exists():
+        mute.unlink()
+        sys.exit(0)
+    argv = re.search("^ExecStart=(.*)$", pathlib.Path("/etc/systemd/system", unit).read_text(), re.M)[1].split()
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    pid_file.write_text(str(subprocess.Popen(argv, start_new_session=True, **quiet).pid))
+"""
+
+
+class Systemd:
+    """As far as setup asks it."""
+
+    def __enter__(self):
+        self.log, self.mute, self.broken = (DIRECTORY / name for name in ("systemctl.log", "mute", "broken"))
+        self.program = pathlib.Path("/usr/sbin/systemctl")
+        assert not self.program.exists()
+        self.program.write_text(SYSTEMCTL.format(directory=DIRECTORY, unit=UNIT.name))
+        self.program.chmod(0o755)
+        os.makedirs("/run/systemd/system", exist_ok=True)
+        return self
+
+    def asked(self):
+        lines = self.log.read_text().splitlines()
+        self.log.write_text("")
+        return [line for line in lines if not line.startswith("is-active")]
+
+    def __exit__(self, *_):
+        run(self.program, "stop", UNIT.name, check=False)
+        self.program.unlink()
+        os.rmdir("/run/systemd/system")
 
 
 @contextlib.contextmanager
@@ -218,6 +275,10 @@ def case_with_enrolment_sshd_says_so():
     assert "enrol" not in PAM_SSHD.read_text()
     assert not os.path.lexists("/etc/systemd/system/pandora-gate-enrol.service")
     assert not os.path.lexists("/etc/systemd/system/multi-user.target.wants/pandora-gate-enrol.service")
+    assert "--no-enrolment (or say --enrolment)" in do_setup("--apply")
+    assert "enrol" not in PAM_SSHD.read_text()
+    do_setup("--apply", "--enrolment")
+    assert " enrol" in PAM_SSHD.read_text()
     do_setup("--remove")
     same(before)
 
@@ -240,6 +301,10 @@ def case_an_sshd_of_its_own():
     assert "MaxStartups 400:30:800" in OWN_CONFIG.read_text()
     with_setup = snapshot()
     assert "nothing to do" in do_setup("--apply", *OWN, "--agents", "300", *plain())
+    same(with_setup)
+    # What it was told before holds for one that says less.
+    text = do_setup("--apply", *OWN, *plain())
+    assert "kept from the setup before: --agents 300" in text and "nothing to do" in text
     same(with_setup)
     # Other values: those, and no other keys.
     do_setup("--apply", *OWN, "--agents", "600", *plain())
@@ -292,6 +357,77 @@ def case_from_the_drop_in_to_an_sshd_of_its_own():
     same(before)
 
 
+def case_its_own_sshd_answers_before_anybody_is_sent_to_it():
+    with Systemd() as systemd:
+        before = snapshot()
+        systemd.mute.touch()
+        text = do_setup("--apply", *OWN, *plain(), status=1)
+        assert "no sshd answers within 5 s" in text and f"journalctl -u {UNIT.name}" in text and "everything was taken back" in text
+        same(before)
+        asked = systemd.asked()
+        assert f"restart {UNIT.name}" in asked and f"stop {UNIT.name}" in asked
+        assert not [line for line in asked if line.endswith(" ssh.service")]     # nobody was denied
+        do_setup("--apply", *OWN, *plain())
+        asked = systemd.asked()
+        assert f"restart {UNIT.name}" in asked and asked[-1] == "reload-or-restart ssh.service"
+        key = agent_key()
+        deliver(Where(PORT), key)
+        # Another port, on which nobody answers: the sshd of before runs again, as before.
+        with_setup = snapshot()
+        systemd.mute.touch()
+        assert f"port {PORT + 1} no sshd answers" in do_setup("--apply", "--own-port", PORT + 1, *plain(), status=1)
+        same(with_setup)
+        assert wait_for(lambda: port_answers(PORT))
+        deliver(Where(PORT), key)
+        # A removal that fails: what it has stopped runs again.
+        forget_deliveries()
+        with_setup = snapshot()
+        systemd.asked()
+        run("mount", "--bind", OWN_CONFIG, OWN_CONFIG)      # cannot be removed
+        text = do_setup("--remove", status=74)
+        run("umount", OWN_CONFIG)
+        assert "everything was taken back" in text and "but a service" not in text
+        asked = systemd.asked()
+        assert asked[0] == f"stop {UNIT.name}" and f"start {UNIT.name}" in asked
+        same(with_setup)
+        assert wait_for(lambda: port_answers(PORT))
+        # The last command fails, and the account is gone already: it comes back with its numbers.
+        systemd.broken.touch()
+        text = do_setup("--remove", status=74)
+        systemd.broken.unlink()
+        assert "everything was taken back" in text and "but a service does not run as before: systemctl reload-or-restart" in text
+        same(with_setup)
+        assert wait_for(lambda: port_answers(PORT))
+        systemd.asked()
+        do_setup("--remove")
+        asked = systemd.asked()
+        assert asked[0] == f"stop {UNIT.name}" and asked[-1] == "reload-or-restart ssh.service"
+        assert not port_answers(PORT)
+        same(before)
+
+
+def case_one_setup_at_a_time_and_each_in_the_audit():
+    before = snapshot()
+    do_setup("--apply", *OWN, *plain())
+    with_setup = snapshot()
+    fd = os.open(STATE / "setup", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    for args in (("--apply", *OWN, "--agents", "300", *plain()), ("--remove",)):
+        assert "another setup is running: nothing was changed" in do_setup(*args, status=75)
+    do_setup("--remove", "--dry-run")                       # who only looks waits for nobody
+    os.close(fd)
+    same(with_setup)
+    with rsyslog():
+        do_setup("--apply", *OWN, "--agents", "300", *plain())
+        do_setup("--apply", *OWN, *plain())                 # nothing to do, nothing to tell
+        do_setup("--remove")
+        assert wait_for(lambda: events("setup.removed"))
+        told = [(e["parts"], e.get("form"), e.get("port"), e["operator"]) for e in events("setup.applied")]
+        assert told == [("ssh", "own", PORT, events("setup.removed")[0]["operator"])]
+        assert events("setup.removed")[0]["parts"] == "account, ssh" and events("setup.removed")[0]["changes"] > 15
+    same(before)
+
+
 def case_old_clients_on_its_own_port_only():
     """AIX, ESX: a key exchange of SHA-1 and an ssh-rsa host key."""
     before = snapshot()
@@ -306,6 +442,8 @@ def case_old_clients_on_its_own_port_only():
         said = Client(at_22, "pandora", key, options=old).ssh("id")
         assert said.returncode == 255 and "no matching" in said.stderr, said
     do_setup("--apply", *OWN, *plain())
+    assert "ssh-rsa" in OWN_CONFIG.read_text()              # kept, until the opposite is said
+    do_setup("--apply", *OWN, "--no-legacy-clients", *plain())
     with own_sshd() as own:
         assert "no matching" in Client(own, "pandora", key, options=old).ssh("id").stderr
         deliver(own, key, "oldrsa")
@@ -384,6 +522,16 @@ def case_what_lives_as_the_account_is_asked_for():
     assert (account.pw_shell, account.pw_dir) == (str(LIBEXEC / "drop"), str(STATE / "home"))
     # Consent is remembered: other values need no second one.
     do_setup("--apply", *plain(), "--agents", "50")
+    # usermod does not change the home of a user who runs something: that alone waits.
+    process = subprocess.Popen(["setpriv", "--reuid=pandora", "--clear-groups", "sleep", "600"])
+    try:
+        assert wait_for(lambda: os.stat(f"/proc/{process.pid}").st_uid != 0)
+        assert "the home of pandora, of which processes run" in " ".join(do_setup("--remove", status=1).split())
+    finally:
+        process.kill()
+        process.wait()
+    account = pwd.getpwnam("pandora")
+    assert (account.pw_shell, account.pw_dir) == ("/bin/bash", str(STATE / "home")) and not DROP_IN.exists()
     do_setup("--remove")
     same(with_life)                                         # the shell, the home, the hash and its day
     for path in made:

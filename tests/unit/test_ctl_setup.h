@@ -7,6 +7,7 @@
 
 #include "gatectl/setup/lives.h"
 #include "gatectl/setup/request.h"
+#include "gatectl/setup/services.h"
 
 #include <fmt/format.h>
 #include <map>
@@ -50,12 +51,18 @@ class Programs : public setup::Runner {
     std::vector<std::string> ran{};
     std::string version = "OpenSSH_9.2p1 Debian-2+deb12u7, OpenSSL 3.0.19";
     std::map<std::string, std::string> wins{}; // keyword -> a value that comes first
+    // systemd's: what runs, with the files that it read when it was started.
+    std::map<std::string, std::string> running{};
+    std::string broken{};                         // a unit that does not start
+    std::string answer = "SSH-2.0-OpenSSH_9.2p1"; // of the gate's own sshd, while it runs
 
     setup::Ran run(const std::vector<std::string>& argv, std::string_view input) override {
         ran.push_back(setup::words_of(argv));
         const std::string name = argv[0].substr(argv[0].rfind('/') + 1);
         if (name == "sshd")
             return sshd(argv);
+        if (name == "systemctl" && argv.at(1) == "is-active")
+            return {.status = running.contains(argv.back()) ? 0 : 3, .text = {}};
         if (!fault_.struck() && ++fault_.seen == fault_.at) {
             if (fault_.power_cut)
                 throw 1;
@@ -66,9 +73,35 @@ class Programs : public setup::Runner {
             write_file(argv.at(9) + ".pub", "public " + argv.at(7));
             return {};
         }
-        if (name == "systemctl" || name == "chpasswd")
-            return {.status = 0, .text = std::string(input.substr(0, 0))};
+        if (name == "systemctl")
+            return systemctl(argv);
+        if (name == "chpasswd")
+            return chpasswd(argv, std::string(input));
         return accounts(name, argv);
+    }
+
+    std::string greeting(std::uint16_t port, int) override {
+        ran.push_back(fmt::format("greeting {}", port));
+        if (!fault_.struck() && ++fault_.seen == fault_.at) {
+            if (fault_.power_cut)
+                throw 1;
+            return "a fault";
+        }
+        return running.contains(setup::k_own_unit) ? answer : std::string();
+    }
+
+    // What a service reads when it starts.
+    [[nodiscard]] std::string files_of(const std::string& unit) const {
+        const std::map<std::string, std::vector<std::string>> all = {
+            {setup::k_own_unit, {"/etc/systemd/system/pandora-gate-sshd.service", setup::k_own_config}},
+            {"pandora-gate-enrol.service", {"/etc/systemd/system/pandora-gate-enrol.service"}},
+            {"ssh.service", {setup::k_drop_in, "/etc/ssh/sshd_config"}},
+            {"sshd.service", {setup::k_drop_in, "/etc/ssh/sshd_config"}},
+            {"rsyslog.service", {"/etc/rsyslog.d/pandora-gate.conf"}}};
+        std::string out;
+        for (const std::string& file : all.at(unit))
+            out += ::access((root_ + file).c_str(), F_OK) == 0 ? read_file(root_ + file) : "(none)";
+        return out;
     }
 
   private:
@@ -110,6 +143,38 @@ class Programs : public setup::Runner {
         edit("/etc/group", group, [&](auto& field) { field[3] += (field[3].empty() ? "" : ",") + user; });
     }
 
+    setup::Ran systemctl(const std::vector<std::string>& argv) {
+        const std::string& verb = argv.at(1);
+        const std::string& unit = argv.back();
+        if (verb == "daemon-reload")
+            return {};
+        if (verb == "stop") {
+            running.erase(unit);
+            return {};
+        }
+        if (verb == "try-restart" && !running.contains(unit))
+            return {};
+        if (unit.starts_with("pandora-gate-") &&
+            ::access((root_ + "/etc/systemd/system/" + unit).c_str(), F_OK) != 0)
+            return {.status = 5, .text = "Unit not found.\n"};
+        if (unit == broken)
+            return {.status = 1, .text = "Job failed.\n"};
+        running[unit] = files_of(unit);
+        return {};
+    }
+
+    setup::Ran chpasswd(const std::vector<std::string>& argv, const std::string& input) const {
+        const auto word = setup::split(input.substr(0, input.find('\n')), ':');
+        if (word.size() != 2 || input.back() != '\n')
+            return {.status = 1, .text = "missing new password\n"};
+        const bool hashed = argv.size() > 1 && argv[1] == "-e";
+        edit("/etc/shadow", word[0], [&](auto& field) {
+            field[1] = hashed ? word[1] : "$y$made";
+            field[2] = "20780";
+        });
+        return {};
+    }
+
     setup::Ran accounts(const std::string& program, const std::vector<std::string>& argv) {
         const std::string& name = argv.back();
         const auto option = [&argv](const char* word) -> const std::string* {
@@ -118,17 +183,23 @@ class Programs : public setup::Runner {
         };
         const bool grouped = std::find(argv.begin(), argv.end(), "--user-group") != argv.end();
         if (program == "groupadd" || grouped)
-            add("/etc/group", fmt::format("{}:x:{}:", name, ++next_));
+            add("/etc/group",
+                fmt::format("{}:x:{}:", name,
+                            program == "groupadd" && option("-g") != nullptr ? *option("-g")
+                                                                             : std::to_string(++next_)));
         if (program == "groupdel" || program == "userdel")
             drop("/etc/group", name);
         if (program == "useradd") {
             const std::string group = grouped ? name : *option("-g");
-            std::string gid = "0";
+            std::string gid;
             for (const std::string& row : rows("/etc/group"))
                 if (row.starts_with(group + ':'))
                     gid = setup::split(row, ':')[2];
-            add("/etc/passwd",
-                fmt::format("{}:x:{}:{}::{}:{}", name, ++next_, gid, *option("-d"), *option("-s")));
+            if (gid.empty())
+                return {.status = 6, .text = "group '" + group + "' does not exist\n"};
+            add("/etc/passwd", fmt::format("{}:x:{}:{}::{}:{}", name,
+                                           option("-u") != nullptr ? *option("-u") : std::to_string(++next_),
+                                           gid, *option("-d"), *option("-s")));
             add("/etc/shadow", fmt::format("{}:{}:20780::::::", name, *option("-p")));
             if (const std::string* more = option("-G"))
                 join(*more, name);
