@@ -238,7 +238,7 @@ class Setup {
                 forget_all();
                 if (machine_.systemd)
                     run_services(place_, runner_,
-                                 {{"daemon-reload"}, {"reload-or-restart", machine_.ssh_unit()}});
+                                 {{"daemon-reload"}, {"try-reload-or-restart", machine_.ssh_unit()}});
             });
         manifest_.write(place_);
         clear_scratch();
