@@ -167,7 +167,7 @@ LONG = {"test_packages.py": 330, "test_sweep_kills.py": 230, "test_intruder_plan
         "test_sweep_watch.py": 46, "test_clients_words.py": 46, "test_authkeys_lines.py": 44, "test_keys_live.py": 44,
         "test_settings.py": 42, "test_oracle.py": 37, "test_backup.py": 35, "test_good_keys.py": 33, "test_content.py": 33,
         "test_enrol.py": 30, "test_pam_differential.py": 28, "test_whole.py": 28, "test_intruder.py": 27,
-        "test_enrol_server.py": 27, "test_admission.py": 26, "test_setup.py": 25, "test_setup_burst.py": 20,
+        "test_enrol_server.py": 27, "test_admission.py": 26, "test_setup.py": 25, "test_units.py": 31, "test_setup_burst.py": 20,
         "test_doctor.py": 25, "test_deliver.py": 24, "test_once.py": 20, "test_burst.py": 17}
 SHARDS = max(1, min(2, os.cpu_count() or 1))    # each is a copy of the machine with servers of its own
 

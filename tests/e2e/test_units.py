@@ -25,7 +25,8 @@ import bare  # noqa: E402
 import copy_id  # noqa: E402
 import fingerprint  # noqa: E402
 import packets  # noqa: E402
-from world import AUDIT, BUILD, DATA_IN, GATE_TOML, LIBEXEC, QUARANTINE, SPOOL, STATE, Client, run, wait_for  # noqa: E402
+import world  # noqa: E402
+from world import AUDIT, BUILD, DATA_IN, GATE_TOML, LIBEXEC, QUARANTINE, SPOOL, STATE, Client, run  # noqa: E402
 
 GATE = "/usr/sbin/pandora-gate"
 PORT = 2222
@@ -37,6 +38,11 @@ SHIPPED = pathlib.Path("/usr/share/pandora-gate/systemd")
 SSHD, ENROL, FTP, SWEEP, QUARANTINE_UNIT, TIMER = (
     f"pandora-gate-{name}" for name in ("sshd.service", "enrol.service", "ftp.service", "sweep.service", "quarantine.service",
                                         "quarantine.timer"))
+
+
+def wait_for(what, seconds=60):
+    """Units wait for seconds before they start again, and the machine may be slow."""
+    return world.wait_for(what, seconds)
 
 
 # --- the machine -----------------------------------------------------------------------------------------------------
@@ -446,7 +452,7 @@ def step_the_servers_of_ftp_come_again():
         kill_hard(unit)
     path = packet()
     assert wait_for(lambda: upload(path).returncode == 0), last_words()
-    assert wait_for((DATA_IN / path.name).exists, 20)
+    assert wait_for((DATA_IN / path.name).exists)
     arrived(path)
 
 
@@ -649,10 +655,9 @@ def step_a_part_of_the_machines_sshd():
     is_active(ENROL, "ssh.service")
     is_gone(SSHD)
     assert main_pid("ssh.service") == pid
-    world = World()
-    world.sshd = type("Where", (), {"port": 22})
-    world.client = lambda key, **kwargs: Client(world.sshd, "pandora", key, **kwargs)
-    agent = copy_id.AgentMachine(world)
+    at_22 = World()
+    at_22.sshd = type("Where", (), {"port": 22})
+    agent = copy_id.AgentMachine(at_22)
     code = json.loads(gate("enrol", "code", "--json", "--agent", "web01"))["codes"][0]["code"]
     done = agent.copy_id(code)
     assert copy_id.ADDED in done.stdout + done.stderr, f"{done}\n{last_words()}"
