@@ -17,6 +17,14 @@ constexpr std::size_t k_shown = 60; // of a line; the whole of it stands in its 
     return escape_visible(text, k_shown);
 }
 
+[[nodiscard]] std::string uid_of(const std::string& status) {
+    for (const std::string& line : lines(status))
+        if (line.starts_with("Uid:"))
+            if (const auto word = words(line); word.size() > 1)
+                return word[1];
+    return {};
+}
+
 class Search {
   public:
     Search(const Place& place, const Machine& machine, const Request& request)
@@ -211,13 +219,6 @@ class Search {
     }
 
     [[nodiscard]] bool ssh() const { return request_.wants("ssh"); }
-    [[nodiscard]] static std::string uid_of(const std::string& status) {
-        for (const std::string& line : lines(status))
-            if (line.starts_with("Uid:"))
-                if (const auto word = words(line); word.size() > 1)
-                    return word[1];
-        return {};
-    }
 
     const Place& place_;
     const std::string account_;
@@ -233,14 +234,16 @@ std::vector<Life> find_lives(const Place& place, const Machine& machine, const R
     return Search(place, machine, request).all();
 }
 
-bool runs_anything(const Place& place, uid_t uid) {
-    const std::string wanted = std::to_string(uid);
+bool runs_anything(const Place& place, uid_t uid, const std::string& but) {
     for (const std::string& pid : place.names("/proc")) {
         if (pid.find_first_not_of("0123456789") != std::string::npos)
             continue;
-        for (const std::string& line : lines(place.text("/proc/" + pid + "/status").value_or("")))
-            if (line.starts_with("Uid:") && words(line).size() > 1 && words(line)[1] == wanted)
-                return true;
+        const auto status = place.text("/proc/" + pid + "/status");
+        if (!status || uid_of(*status) != std::to_string(uid))
+            continue;
+        const auto name = words(lines(*status).front());
+        if (but.empty() || name.size() < 2 || name[1] != but)
+            return true;
     }
     return false;
 }

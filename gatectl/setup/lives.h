@@ -19,6 +19,7 @@ struct Life {
 
 [[nodiscard]] std::vector<Life> find_lives(const Place& place, const Machine& machine,
                                            const Request& request);
-[[nodiscard]] bool runs_anything(const Place& place, uid_t uid);
+// `but`: not counting what has that name.
+[[nodiscard]] bool runs_anything(const Place& place, uid_t uid, const std::string& but = {});
 
 } // namespace gate::ctl::setup

@@ -168,9 +168,9 @@ void plan_ftp(Plan& plan) {
         plan.steps.push_back({.kind = Step::Kind::path, .part = plan.part, .name = stock, .from = now});
     plan.unit("pandora-gate-ftp.service");
     plan.unit("pandora-gate-sweep.service");
-    plan.remark(
-        "then `pandora-gate publish`: it makes the upload directories; `systemctl restart "
-        "pandora-gate-ftp.service`: it may write to them; and open TCP 21 and 31000-31999 in the firewall");
+    plan.remark("then `pandora-gate publish`: it makes the upload directories; `systemctl restart "
+                "pandora-gate-ftp.service pandora-gate-sweep.service`: the one may write to them, the other "
+                "ended while FTP was not enabled; and open TCP 21 and 31000-31999 in the firewall");
 }
 
 } // namespace gate::ctl::setup

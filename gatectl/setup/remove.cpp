@@ -11,6 +11,7 @@ namespace gate::ctl::setup {
 namespace {
 
 using Kind = PathState::Kind;
+constexpr const char* k_sweep_unit = "/etc/systemd/system/pandora-gate-sweep.service";
 
 // Owner and mode count as well as the bytes.
 [[nodiscard]] bool is_as_setup_left_it(const PathState& now, const Entry& entry, const Accounts& accounts) {
@@ -65,7 +66,8 @@ using Kind = PathState::Kind;
 
 [[nodiscard]] std::optional<Step> restoring_user(const Place& place, const Accounts& accounts,
                                                  const Entry& entry, bool force,
-                                                 std::vector<std::string>& left) {
+                                                 std::vector<std::string>& left,
+                                                 const std::set<std::string>& gone) {
     Step step = entry.step;
     const UserState was = step.user_from;
     const UserState set = step.user_to;
@@ -81,7 +83,9 @@ using Kind = PathState::Kind;
                   .last_change = found->last_change,
                   .member = group != nullptr && accounts.is_member(*found, *group)};
     if (!was.exists) {
-        if (runs_anything(place, found->uid)) {
+        // The sweep is the account's, and is stopped before anything is taken back.
+        const bool stops = gone.contains(k_sweep_unit) && place.exists("/run/systemd/system");
+        if (runs_anything(place, found->uid, stops ? "sweep" : "")) {
             left.push_back("the user " + step.name + " runs something");
             return std::nullopt;
         }
@@ -127,7 +131,7 @@ std::optional<Step> restoring(const Place& place, const Accounts& accounts, cons
     if (entry.step.kind == Step::Kind::path)
         return restoring_path(place, accounts, entry, force, left, gone);
     if (entry.step.kind == Step::Kind::user)
-        return restoring_user(place, accounts, entry, force, left);
+        return restoring_user(place, accounts, entry, force, left, gone);
     const Group* group = accounts.group(entry.step.name);
     if (group == nullptr)
         return std::nullopt;

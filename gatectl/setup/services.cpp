@@ -64,9 +64,9 @@ std::vector<Command> services_after(const std::vector<Step>& steps, const Machin
         if (wanted && !removes(steps, path))
             out.push_back({"restart", unit.name});
     }
-    // Last: who comes in from now on meets what is there already.
+    // Last: who comes in from now on meets what is there already. "try": one that is off stays off.
     if (touches(steps, "/etc/ssh/"))
-        out.push_back({"reload-or-restart", machine.ssh_unit()});
+        out.push_back({"try-reload-or-restart", machine.ssh_unit()});
     return out;
 }
 

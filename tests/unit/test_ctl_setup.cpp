@@ -220,17 +220,38 @@ void services_hear_of_it_only_where_systemd_runs() {
         return std::count_if(m.programs.ran.begin(), m.programs.ran.end(),
                              [](const std::string& line) { return line.starts_with("systemctl "); });
     };
-    CHECK(contains(m.run(to_apply(2222)), "to be done: systemctl reload-or-restart ssh.service\n"));
+    CHECK(contains(m.run(to_apply(2222)), "to be done: systemctl try-reload-or-restart ssh.service\n"));
     CHECK_EQ(count(), 0);
     static_cast<void>(m.run(to_remove()));
     m.directory("/run/systemd/system");
     m.programs.ran.clear();
     CHECK(contains(m.run(to_apply(2222)), "run: systemctl restart pandora-gate-sshd.service\n"));
     CHECK_EQ(count(), 5);
-    CHECK_EQ(m.programs.ran.back(), std::string("systemctl reload-or-restart ssh.service"));
+    CHECK_EQ(m.programs.ran.back(), std::string("systemctl try-reload-or-restart ssh.service"));
     static_cast<void>(m.run(to_remove()));
     CHECK(std::find(m.programs.ran.begin(), m.programs.ran.end(),
                     "systemctl stop pandora-gate-sshd.service") != m.programs.ran.end());
+}
+
+void a_sweep_that_will_be_stopped_keeps_no_account() {
+    const auto removed = [](const char* program, bool systemd) {
+        FakeMachine m;
+        m.file("/etc/pandora-gate/ftp.pem", "");
+        if (systemd)
+            m.directory("/run/systemd/system");
+        setup::Request request = to_apply();
+        for (const char* part : {"account", "ftp"}) {
+            request.part = part;
+            static_cast<void>(m.run(request));
+        }
+        const std::string uid = std::to_string(setup::read_accounts(m.place).user("pandora")->uid);
+        m.file("/proc/17/status",
+               fmt::format("Name:\t{}\nUid:\t{}\t{}\t{}\t{}\n", program, uid, uid, uid, uid));
+        return m.run(to_remove());
+    };
+    CHECK(!contains(removed("sweep", true), "left as it is: the user"));
+    CHECK(contains(removed("sweep", false), "the user pandora runs something"));
+    CHECK(contains(removed("sleep", true), "the user pandora runs something"));
 }
 
 void the_shell_of_the_account_leaves_etc_shells() {
@@ -334,6 +355,7 @@ int main() {
         GATE_TEST(an_account_that_was_there_gets_its_own_back),
         GATE_TEST(another_value_that_wins_is_told_and_everything_is_taken_back),
         GATE_TEST(services_hear_of_it_only_where_systemd_runs),
+        GATE_TEST(a_sweep_that_will_be_stopped_keeps_no_account),
         GATE_TEST(the_shell_of_the_account_leaves_etc_shells),
         GATE_TEST(directories_that_others_trust_are_roots_unless_somebody_needs_them),
         GATE_TEST(an_account_of_the_group_root_is_named_itself),
