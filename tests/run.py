@@ -161,13 +161,15 @@ def pytest_nodeid(case):
 
 # Files that take long, in seconds: what is shared out fairly is time. The others take ten or so.
 LONG = {"test_packages.py": 60, "test_sweep_kills.py": 250, "test_intruder_planted.py": 155, "test_intruder_login.py": 120,
-        "test_ftp_deliver.py": 98, "test_pam_sshd.py": 95, "test_probe.py": 90, "test_refusals.py": 90, "test_sandbox.py": 87,
-        "test_agent_script.py": 80, "test_intruder_channels.py": 69, "test_clients_deliver.py": 57, "test_ftp_intruder.py": 52,
-        "test_volumes.py": 49, "test_sweep_watch.py": 46, "test_sweep.py": 45, "test_settings.py": 45, "test_keys_live.py": 44,
-        "test_enrol_attacks.py": 43, "test_authkeys_lines.py": 39, "test_pam_differential.py": 36, "test_backup.py": 34,
-        "test_clients_words.py": 32, "test_setup.py": 30, "test_units.py": 40, "test_whole.py": 28, "test_content.py": 24, "test_once.py": 24,
-        "test_admission.py": 24, "test_intruder.py": 24, "test_binding.py": 23, "test_intruder_local.py": 22, "test_enrol.py": 21,
-        "test_oracle.py": 21, "test_deliver.py": 21, "test_enrol_server.py": 20, "test_power_cut.py": 20, "test_good_keys.py": 20,
+        "test_ftp_deliver.py": 98, "test_pam_sshd.py": 95, "test_probe.py": 90, "test_refusals.py": 90,
+        "test_sandbox.py": 87, "test_agent_script.py": 80, "test_intruder_channels.py": 69,
+        "test_clients_deliver.py": 57, "test_ftp_intruder.py": 52, "test_volumes.py": 49, "test_sweep_watch.py": 46,
+        "test_sweep.py": 45, "test_settings.py": 45, "test_keys_live.py": 44, "test_enrol_attacks.py": 43,
+        "test_authkeys_lines.py": 39, "test_pam_differential.py": 36, "test_backup.py": 34,
+        "test_clients_words.py": 32, "test_setup.py": 30, "test_units.py": 40, "test_whole.py": 28,
+        "test_content.py": 24, "test_once.py": 24, "test_admission.py": 24, "test_intruder.py": 24,
+        "test_binding.py": 23, "test_intruder_local.py": 22, "test_enrol.py": 21, "test_oracle.py": 21,
+        "test_deliver.py": 21, "test_enrol_server.py": 20, "test_power_cut.py": 20, "test_good_keys.py": 20,
         "test_burst.py": 17, "test_setup_burst.py": 16, "test_clients_forms.py": 16}
 # Each is a copy of the machine with servers of its own. Most of their time is waiting: for a login, for a limit to pass.
 SHARDS = max(1, min(4, 2 * (os.cpu_count() or 1)))

@@ -95,6 +95,8 @@ class Programs : public setup::Runner {
         const std::map<std::string, std::vector<std::string>> all = {
             {setup::k_own_unit, {"/etc/systemd/system/pandora-gate-sshd.service", setup::k_own_config}},
             {"pandora-gate-enrol.service", {"/etc/systemd/system/pandora-gate-enrol.service"}},
+            {"pandora-gate-ftp.service", {"/etc/pandora-gate/vsftpd.conf"}},
+            {"pandora-gate-sweep.service", {}},
             {"ssh.service", {setup::k_drop_in, "/etc/ssh/sshd_config"}},
             {"sshd.service", {setup::k_drop_in, "/etc/ssh/sshd_config"}},
             {"rsyslog.service", {"/etc/rsyslog.d/pandora-gate.conf"}}};
@@ -152,7 +154,7 @@ class Programs : public setup::Runner {
             running.erase(unit);
             return {};
         }
-        if (verb == "try-restart" && !running.contains(unit))
+        if (verb.starts_with("try-") && !running.contains(unit))
             return {};
         if (unit.starts_with("pandora-gate-") &&
             ::access((root_ + "/etc/systemd/system/" + unit).c_str(), F_OK) != 0)

@@ -241,6 +241,7 @@ void a_user_that_was_removed_comes_back_with_its_hash() {
     shadow.replace(at, shadow.find(':', at + 10) - at, "pandora:$y$new:20790");
     write_file(m.dir / "etc/shadow", shadow);
     m.programs.ran.clear();
+    m.programs.running["ssh.service"] = m.programs.files_of("ssh.service");
     m.programs.broken = "ssh.service";
     refused(ctl::Status::io, "everything was taken back", [&] { static_cast<void>(m.run(to_remove())); });
     CHECK(std::find(m.programs.ran.begin(), m.programs.ran.end(), "userdel pandora") != m.programs.ran.end());

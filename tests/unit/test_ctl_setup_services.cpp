@@ -117,7 +117,7 @@ void a_service_that_does_not_start_again_is_told() {
     start(m);
     const auto before = m.all();
     m.programs.broken = "ssh.service"; // the last of all commands; and then once more
-    const std::string failed = "systemctl reload-or-restart ssh.service: status 1: Job failed.";
+    const std::string failed = "systemctl try-reload-or-restart ssh.service: status 1: Job failed.";
     refused(ctl::Status::io,
             failed +
                 "; everything was taken back, nothing is changed; but a service does not run as before: " +
@@ -135,7 +135,7 @@ std::ptrdiff_t at(const FakeMachine& m, const std::string& line) {
 }
 
 void its_own_sshd_answers_before_anybody_is_sent_to_it() {
-    const std::string reload = "systemctl reload-or-restart ssh.service";
+    const std::string reload = "systemctl try-reload-or-restart ssh.service";
     FakeMachine m;
     start(m);
     apply(m, 2222);
