@@ -167,6 +167,7 @@ def test_two_spellings_of_nologin_are_one_file(world):
             done = world.client(world.key).ssh("exit")
             assert done.returncode != 255
             assert world.events_since(mark, "session.opened", user="pandora")
+            assert world.events_since(mark, "session.closed", user="pandora")
 
 
 def test_session_events_join(world, gate, packet):

@@ -14,7 +14,7 @@ import time
 import pytest
 import uploads
 from enrolment import with_enrolment, with_sender
-from world import DATA_IN, QUARANTINE, SPOOL, STAGING, TREE, policy, run
+from world import DATA_IN, QUARANTINE, SPOOL, STAGING, TREE, policy, run, wait_for
 
 TESTED = set()
 
@@ -325,7 +325,7 @@ def test_rotation(world):
             with policy(world, keys={"rotation": rotation}):
                 done = client.ssh("rotate", input=public)
                 assert done.stdout.startswith(answer), (rotation, done)
-        assert enrolment.tickets() == []
+        assert wait_for(lambda: enrolment.tickets() == [])
 
 
 @contextlib.contextmanager

@@ -369,7 +369,7 @@ def case_its_own_sshd_answers_before_anybody_is_sent_to_it():
         assert not [line for line in asked if line.endswith(" ssh.service")]     # nobody was denied
         do_setup("--apply", *OWN, *plain())
         asked = systemd.asked()
-        assert f"restart {UNIT.name}" in asked and asked[-1] == "reload-or-restart ssh.service"
+        assert f"restart {UNIT.name}" in asked and asked[-1] == "try-reload-or-restart ssh.service"
         key = agent_key()
         deliver(Where(PORT), key)
         # Another port, on which nobody answers: the sshd of before runs again, as before.
@@ -395,13 +395,13 @@ def case_its_own_sshd_answers_before_anybody_is_sent_to_it():
         systemd.broken.touch()
         text = do_setup("--remove", status=74)
         systemd.broken.unlink()
-        assert "everything was taken back" in text and "but a service does not run as before: systemctl reload-or-restart" in text
+        assert "everything was taken back" in text and "but a service does not run as before: systemctl try-reload-or-restart" in text
         same(with_setup)
         assert wait_for(lambda: port_answers(PORT))
         systemd.asked()
         do_setup("--remove")
         asked = systemd.asked()
-        assert asked[0] == f"stop {UNIT.name}" and asked[-1] == "reload-or-restart ssh.service"
+        assert asked[0] == f"stop {UNIT.name}" and asked[-1] == "try-reload-or-restart ssh.service"
         assert not port_answers(PORT)
         same(before)
 
