@@ -304,7 +304,7 @@ void lines_that_bind_by_user_need_no_group() {
 
 void what_setup_leaves_writable_is_a_note() {
     DoctorPlace p;
-    const auto severity = [&p](mode_t mode, Owner owner) {
+    const auto severity = [&p](mode_t mode, Owner owner) -> std::string {
         p.machine.make("/var/spool/pandora/data_in/md5", mode, owner);
         const auto found = p.diagnosis({"spool.subdirectories"}).findings;
         return found.size() == 1 ? doctor::word_of(found[0].severity) : "nothing";
