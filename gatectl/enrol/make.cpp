@@ -79,6 +79,7 @@ struct Made {
 }
 
 [[nodiscard]] std::vector<Made> make(Context& context, std::vector<StoredCode> codes, std::int64_t until) {
+    publish_if_none(context);
     Store store(context.store, context.owner, context.store_patience);
     Store::Transaction transaction(store, Store::Transaction::Kind::write);
     const enrol::Salt salt = salt_of(store);
@@ -99,7 +100,6 @@ struct Made {
     store.forget_codes(out.front().code.made_at - k_remembered);
     write_code_file(context, store, out.front().code.made_at);
     transaction.commit();
-    publish_if_none(context);
     return out;
 }
 

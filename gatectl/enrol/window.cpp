@@ -55,6 +55,7 @@ std::string enrolment_on(Context& context, const std::string& duration) {
     const std::string& user = policy.account_user;
     const Passwords& passwords = *context.passwords;
     demand_not_lost(context.store, context.keyring);
+    publish_if_none(context);
     Store store(context.store, context.owner, context.store_patience);
     Store::Transaction transaction(store, Store::Transaction::Kind::write);
     const PasswordState state = passwords.look(user);
@@ -75,7 +76,6 @@ std::string enrolment_on(Context& context, const std::string& duration) {
     if (!context.dry_run) {
         write_code_file(context, store, now);
         transaction.commit(); // before the password: `off` must know that it is ours to lock
-        publish_if_none(context);
         if (!password.empty())
             passwords.set(user, password);
         tell_opened(context, user, enrolment.window_until);

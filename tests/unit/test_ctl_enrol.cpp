@@ -492,6 +492,26 @@ void a_store_of_version_3_gets_the_tables() {
     CHECK(p.has(k_ed25519) && p.has(k_ecdsa256));
 }
 
+// The first one publishes a keyring: where that fails nothing is opened, and no code is good that nobody was
+// told.
+void nothing_is_opened_without_a_keyring() {
+    EnrolPlace p;
+    write_file(p.dir / "file", "");
+    p.context.keyring = p.dir / "file/keyring";
+    refused(ctl::Status::cant_create, "", [&] { static_cast<void>(p.code_for("web01")); });
+    refused(ctl::Status::cant_create, "", [&] { static_cast<void>(ctl::enrolment_on(p.context, "2h")); });
+    p.context.keyring = p.dir / "keyring";
+    {
+        ctl::Store store(p.context.store, p.context.owner, 0);
+        const ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::read);
+        CHECK(store.codes().empty());
+        CHECK_EQ(store.enrolment().window_until, 0);
+    }
+    CHECK(set_password.empty());
+    static_cast<void>(p.code_for("web01"));
+    CHECK_EQ(p.header().generation, 1U);
+}
+
 } // namespace
 
 int main() {
@@ -519,6 +539,7 @@ int main() {
         GATE_TEST(many_codes_from_a_table),
         GATE_TEST(what_people_are_told),
         GATE_TEST(a_store_of_version_3_gets_the_tables),
+        GATE_TEST(nothing_is_opened_without_a_keyring),
     };
     return cmocka_run_group_tests_name("ctl_enrol", tests, nullptr, nullptr);
 }
