@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t k_shown = 300; // bytes of what sshd says
 // A start takes tens of milliseconds; a busy machine's, with systemd's own work, a second or two.
 constexpr int k_start_ms = 5000;
+constexpr int k_silence_ms = 500; // a server that speaks first does so at once
 
 struct Setting {
     std::string name;
@@ -114,12 +115,19 @@ void check_greeting(Runner& runner, const SshWishes& wishes) {
     if (said.starts_with("SSH-"))
         return;
     stop(Status::refused,
-         "{} was started, but on 127.0.0.1 port {} {} within {} s: look at `journalctl -u {}`, and who has "
-         "the "
-         "port (`ss -ltnp`)",
+         "{} was started, but on 127.0.0.1 port {} {} within {} s: look at `journalctl -u {}`, and who "
+         "has the port (`ss -ltnp`)",
          k_own_unit, wishes.own_port,
          said.empty() ? "no sshd answers" : "something else answers (" + escape_visible(said, k_shown) + ")",
          k_start_ms / 1000, k_own_unit);
+}
+
+void check_silence(Runner& runner, const SshWishes& wishes) {
+    const std::string said = runner.greeting(static_cast<std::uint16_t>(wishes.own_port), k_silence_ms);
+    if (!said.empty())
+        stop(Status::refused,
+             "another server has port {} already (it says {}): choose another, or end it (`ss -ltnp`)",
+             wishes.own_port, escape_visible(said, k_shown));
 }
 
 void check_port(Runner& runner, const Machine& machine, const SshWishes& wishes) {

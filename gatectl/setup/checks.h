@@ -17,6 +17,9 @@ void check_syntax(Runner& runner, const Machine& machine, const std::string& con
                                                     const SshWishes& wishes);
 // The gate's own sshd was started: does it say who it is? Throws Problem (refused).
 void check_greeting(Runner& runner, const SshWishes& wishes);
+// The same before it is started: nobody else may answer there, or agents would be sent to him. Throws Problem
+// (refused).
+void check_silence(Runner& runner, const SshWishes& wishes);
 // The administrators' sshd must not have the port already. Throws Problem (refused).
 void check_port(Runner& runner, const Machine& machine, const SshWishes& wishes);
 

@@ -70,6 +70,11 @@ std::vector<Command> services_after(const std::vector<Step>& steps, const Machin
     return out;
 }
 
+bool is_active(const Place& place, Runner& runner, const std::string& unit) {
+    return place.exists(k_units + unit) &&
+           runner.run({place.program("systemctl"), "is-active", "--quiet", unit}).status == 0;
+}
+
 void Services::systemctl(const Command& command) {
     Command argv = {place_.program("systemctl")};
     argv.insert(argv.end(), command.begin(), command.end());
@@ -98,8 +103,7 @@ void Services::before() {
     concerned.insert(concerned.end(), stops.begin(), stops.end());
     for (const Command& command : concerned)
         if (const std::string unit = command.back();
-            (command.front() == "stop" || command.front() == "restart") && place_.exists(k_units + unit) &&
-            runner_.run({place_.program("systemctl"), "is-active", "--quiet", unit}).status == 0)
+            (command.front() == "stop" || command.front() == "restart") && is_active(place_, runner_, unit))
             ran_.insert(unit);
     for (const Command& command : stops) {
         stopped_.insert(command.back());

@@ -17,6 +17,9 @@ inline constexpr const char* k_own_unit = "pandora-gate-sshd.service";
 [[nodiscard]] std::vector<Command> services_before(const std::vector<Step>& steps);
 [[nodiscard]] std::vector<Command> services_after(const std::vector<Step>& steps, const Machine& machine);
 
+// Only where systemd runs.
+[[nodiscard]] bool is_active(const Place& place, Runner& runner, const std::string& unit);
+
 // The services during one run of setup. Without systemd it does nothing.
 class Services {
   public:

@@ -154,6 +154,14 @@ class Setup {
             if (request_.ssh.own_port != 0)
                 check_port(runner_, machine_, request_.ssh);
         }
+        if (request_.ssh.own_port != 0 && machine_.systemd && !answers_already())
+            check_silence(runner_, request_.ssh);
+    }
+
+    // The gate's own sshd, on the port that is asked for.
+    [[nodiscard]] bool answers_already() const {
+        return is_active(place_, runner_, k_own_unit) &&
+               (!manifest_.wishes || manifest_.wishes->own_port == request_.ssh.own_port);
     }
 
     void carry_out_plan() {

@@ -53,8 +53,9 @@ class Programs : public setup::Runner {
     std::map<std::string, std::string> wins{}; // keyword -> a value that comes first
     // systemd's: what runs, with the files that it read when it was started.
     std::map<std::string, std::string> running{};
-    std::string broken{};                         // a unit that does not start
-    std::string answer = "SSH-2.0-OpenSSH_9.2p1"; // of the gate's own sshd, while it runs
+    std::string broken{};                          // a unit that does not start
+    std::string answer = "SSH-2.0-OpenSSH_9.2p1";  // of the gate's own sshd, while it runs
+    std::map<std::uint16_t, std::string> others{}; // what other servers say, by port
 
     setup::Ran run(const std::vector<std::string>& argv, std::string_view input) override {
         ran.push_back(setup::words_of(argv));
@@ -87,7 +88,12 @@ class Programs : public setup::Runner {
                 throw 1;
             return "a fault";
         }
-        return running.contains(setup::k_own_unit) ? answer : std::string();
+        if (const auto other = others.find(port); other != others.end())
+            return other->second;
+        const auto own = running.find(setup::k_own_unit);
+        return own != running.end() && own->second.find(fmt::format("\nPort {}\n", port)) != std::string::npos
+                   ? answer
+                   : std::string();
     }
 
     // What a service reads when it starts.

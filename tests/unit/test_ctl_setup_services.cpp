@@ -127,9 +127,9 @@ void a_service_that_does_not_start_again_is_told() {
     CHECK(!m.programs.running.contains(setup::k_own_unit));
 }
 
-std::ptrdiff_t at(const FakeMachine& m, const std::string& line) {
+std::ptrdiff_t at(const FakeMachine& m, const std::string& line, std::ptrdiff_t from = 0) {
     const auto& ran = m.programs.ran;
-    const auto found = std::find(ran.begin(), ran.end(), line);
+    const auto found = std::find(ran.begin() + from, ran.end(), line);
     CHECK_MSG(found != ran.end(), line);
     return found - ran.begin();
 }
@@ -139,8 +139,9 @@ void its_own_sshd_answers_before_anybody_is_sent_to_it() {
     FakeMachine m;
     start(m);
     apply(m, 2222);
-    CHECK(at(m, "systemctl restart pandora-gate-sshd.service") < at(m, "greeting 2222"));
-    CHECK(at(m, "greeting 2222") < at(m, reload));
+    const auto started = at(m, "systemctl restart pandora-gate-sshd.service");
+    CHECK(at(m, "greeting 2222") < started);
+    CHECK(at(m, "greeting 2222", started) < at(m, reload));
     for (const auto& [answer, words] :
          std::map<std::string, std::string>{{"", "on 127.0.0.1 port 2222 no sshd answers within 5 s"},
                                             {"220 ftp\x1b", "something else answers (220 ftp\\x1b)"}}) {
@@ -164,6 +165,27 @@ void its_own_sshd_answers_before_anybody_is_sent_to_it() {
     FakeMachine without;
     without.programs.answer = "";
     apply(without, 2222);
+}
+
+// Its sshd would not get the port, and the other one's greeting be taken for its own.
+void a_port_that_another_server_has_is_refused() {
+    FakeMachine m;
+    start(m);
+    const auto files = m.all();
+    m.programs.others[2222] = "SSH-2.0-Go\x1b";
+    const std::string words = "another server has port 2222 already (it says SSH-2.0-Go\\x1b)";
+    refused(ctl::Status::refused, words, [&] { apply(m, 2222); });
+    m.same(files, "another server");
+    CHECK(!m.programs.running.contains(setup::k_own_unit));
+    // Nor may it move there.
+    apply(m, 2022);
+    refused(ctl::Status::refused, words, [&] { apply(m, 2222); });
+    CHECK_EQ(m.programs.running.count(setup::k_own_unit), 1U);
+    // Again, while its own answers: that is nobody else.
+    setup::Request more = to_apply(2022);
+    more.ssh.sizes.agents = 77;
+    more.said.agents = true;
+    static_cast<void>(m.run(more));
 }
 
 // A server on a port of the kernel's choice, which answers each who comes.
@@ -286,6 +308,7 @@ int main() {
         GATE_TEST(without_enrolment_its_service_ends),
         GATE_TEST(a_service_that_does_not_start_again_is_told),
         GATE_TEST(its_own_sshd_answers_before_anybody_is_sent_to_it),
+        GATE_TEST(a_port_that_another_server_has_is_refused),
         GATE_TEST(a_greeting_is_the_first_line),
         GATE_TEST(two_at_once_are_one_after_the_other),
         GATE_TEST(who_is_refused_leaves_no_trace),
