@@ -69,15 +69,16 @@ class Collector {
         const LastUses uses(memory_directory(context_), LastUses::Asked::one);
         Store store(context_.store, context_.owner, context_.store_patience);
         const Store::Transaction transaction(store, Store::Transaction::Kind::read);
+        std::set<std::string> its; // fingerprints
         store.each([&](StoredKey& key) {
             known_.insert(known_.end(), key.agents.begin(), key.agents.end());
             if (const std::string* agent = agent_of(key, request_.name)) {
                 take(key, *agent, uses.of(key.fingerprint), now);
-                fingerprints_.insert(key.fingerprint);
+                its.insert(key.fingerprint);
             }
         });
         for (const PendingKey& key : store.pending())
-            if (fingerprints_.contains(key.in_place_of))
+            if (its.contains(key.in_place_of))
                 state_.pending.push_back(key.id);
     }
 
@@ -140,7 +141,6 @@ class Collector {
     Fd memory_directory_;
     std::map<std::string, std::int64_t> delivered_at_; // by key id, seconds
     std::vector<std::string> known_;
-    std::set<std::string> fingerprints_; // of its keys
 };
 
 } // namespace

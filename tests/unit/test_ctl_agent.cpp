@@ -238,24 +238,17 @@ void a_name_that_nobody_knows() {
     {
         ctl::Store store(p.context.store, p.context.owner, p.context.store_patience);
         ctl::Store::Transaction transaction(store, ctl::Store::Transaction::Kind::write);
-        store.insert_pending({.id = "p-1",
-                              .fingerprint = "SHA256:new",
-                              .type = "ssh-ed25519",
-                              .blob = "AAAA",
-                              .comment = {},
-                              .peer = "192.0.2.2",
-                              .site = "192.0.2.2",
-                              .asked_at = k_now,
-                              .in_place_of = web});
-        store.insert_pending({.id = "p-2",
-                              .fingerprint = "SHA256:else",
-                              .type = "ssh-ed25519",
-                              .blob = "AAAB",
-                              .comment = {},
-                              .peer = "192.0.2.2",
-                              .site = "192.0.2.2",
-                              .asked_at = k_now,
-                              .in_place_of = "SHA256:of another"});
+        const std::pair<const char*, std::string> pending[] = {{"p-1", web}, {"p-2", "SHA256:of another"}};
+        for (const auto& [id, in_place_of] : pending)
+            store.insert_pending({.id = id,
+                                  .fingerprint = std::string("SHA256:") + id,
+                                  .type = "ssh-ed25519",
+                                  .blob = id,
+                                  .comment = {},
+                                  .peer = "192.0.2.2",
+                                  .site = "192.0.2.2",
+                                  .asked_at = k_now,
+                                  .in_place_of = in_place_of});
         transaction.commit();
     }
     CHECK(contains(ctl::agent_health(p.context, request), "pending key  p-1\n"));
