@@ -24,7 +24,8 @@ sys.path[:0] = [str(TREE / "tests/harness"), str(TREE / "tests/e2e")]
 import bare  # noqa: E402
 import fingerprint  # noqa: E402
 import packets  # noqa: E402
-from world import AUDIT, BUILD, DATA_IN, LIBEXEC, SSHD, STATE, Client, Daemon, port_answers, run, wait_for  # noqa: E402
+from bare import snapshot  # noqa: E402
+from world import AUDIT, DATA_IN, LIBEXEC, SSHD, STATE, Client, Daemon, port_answers, run, wait_for  # noqa: E402
 
 GATE = "/usr/sbin/pandora-gate"
 PORT = 2222
@@ -40,23 +41,10 @@ OWN = ("--own-port", PORT)
 # --- the bare machine ------------------------------------------------------------------------------------------------
 
 def make_bare():
-    """The programs and their own users, as packages leave a machine; nothing of what setup does."""
     bare.make_bare()
-    run("make", "-C", TREE, f"BUILD={BUILD}", "install", timeout=120)
-    run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
+    bare.install_programs()
     pathlib.Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     DIRECTORY.mkdir()
-
-
-# Everywhere else is nothing of setup's, and much to read: several times a case.
-fingerprint.METADATA_ROOTS = ("/usr/libexec", "/usr/sbin", "/usr/share/pandora-gate", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d")
-
-
-def snapshot():
-    """Contents, modes and owners; not times, and not the copies that shadow-utils keep of the files before."""
-    return {name: re.sub(r" mtime=\d+", "", re.sub(r" size=\d+", "", text) if text.startswith("mode=4") else text)
-            for name, text in fingerprint.take().items()
-            if not re.fullmatch(r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-", name) and not name.startswith(("listening", "process"))}
 
 
 def same(before):

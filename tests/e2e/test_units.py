@@ -27,7 +27,7 @@ import copy_id  # noqa: E402
 import fingerprint  # noqa: E402
 import packets  # noqa: E402
 import world  # noqa: E402
-from world import AUDIT, BUILD, DATA_IN, GATE_TOML, LIBEXEC, QUARANTINE, SPOOL, STATE, Client, run  # noqa: E402
+from world import AUDIT, DATA_IN, GATE_TOML, LIBEXEC, QUARANTINE, SPOOL, STATE, Client, run  # noqa: E402
 
 GATE = "/usr/sbin/pandora-gate"
 PORT = 2222
@@ -49,22 +49,16 @@ def wait_for(what, seconds=60):
 # --- the machine -----------------------------------------------------------------------------------------------------
 
 def make_bare():
-    """The programs and their own users, as packages leave a machine, and no rsyslog (which comes later)."""
+    """And no rsyslog (which comes later)."""
     bare.make_bare()
     RSYSLOGD.rename(RSYSLOGD_ASIDE)
-    run("make", "-C", TREE, f"BUILD={BUILD}", "install", timeout=120)
-    run("systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf")
+    bare.install_programs()
     DIRECTORY.mkdir()
 
 
-fingerprint.METADATA_ROOTS = ("/usr/libexec", "/usr/sbin", "/usr/share/pandora-gate", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d")
-
-
 def snapshot():
-    """Contents, modes and owners, and who listens; not times, and not the copies that shadow-utils keep."""
-    return {name: re.sub(r" mtime=\d+", "", re.sub(r" size=\d+", "", text) if text.startswith("mode=4") else text)
-            for name, text in fingerprint.take().items()
-            if not re.fullmatch(r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-", name) and not name.startswith("process")}
+    """And who listens."""
+    return bare.snapshot(but="process")
 
 
 def gate(*args, status=0):

@@ -1,10 +1,15 @@
 """A machine that has never seen pandora-gate, made of a copy in which other tests have installed it (world.py)."""
 
 import grp
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 
+import fingerprint
+
+TREE = pathlib.Path(__file__).resolve().parents[2]
 STATE = pathlib.Path("/var/lib/pandora-gate")
 ACCOUNTS = ("_pandora-ftp", "_pandora-gate")
 
@@ -39,3 +44,20 @@ def make_bare():
     others = [name for name in ("vendora", "stocka", "admina") if name not in members]
     for command in (["userdel", "-r", "pandora"], *(["userdel", "-r", name] for name in members + others), ["groupdel", "pandora"]):
         subprocess.run(command, check=False, capture_output=True)
+
+
+def install_programs():
+    """The programs and their own users, as packages leave a machine; nothing of what setup does."""
+    build = os.environ.get("BUILD") or TREE / "build"
+    for command in (["make", "-C", TREE, f"BUILD={build}", "install"], ["systemd-sysusers", TREE / "conf/sysusers.d/pandora-gate.conf"]):
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
+    # Everywhere else is nothing of setup's, and much to read each time.
+    fingerprint.METADATA_ROOTS = ("/usr/libexec", "/usr/sbin", "/usr/share/pandora-gate", "/usr/lib/systemd/system", "/usr/lib/tmpfiles.d")
+
+
+def snapshot(but=("listening", "process")):
+    """What setup must leave, or bring back: contents, modes and owners; not times, not the copies that shadow-utils keep of
+    the files before, nor what begins with one of `but`."""
+    return {name: re.sub(r" mtime=\d+", "", re.sub(r" size=\d+", "", text) if text.startswith("mode=4") else text)
+            for name, text in fingerprint.take().items()
+            if not re.fullmatch(r"/etc/(passwd|group|shadow|gshadow|subuid|subgid)-", name) and not name.startswith(but)}

@@ -20,11 +20,12 @@ def newest_source():
 def put_into(directory):
     """Those of `make deb`, if no source is newer; else they are built now, of what ./bootstrap has compiled with the flags
     that packages are compiled with."""
-    made = list(pathlib.Path(os.environ.get("BUILD", TREE / "build"), "deb").glob("*.deb"))
+    build = pathlib.Path(os.environ.get("BUILD") or TREE / "build").absolute()
+    made = list((build / "deb").glob("*.deb"))
     if len([p for p in made if "dbgsym" not in p.name]) != len(PACKAGES) or min(p.stat().st_mtime for p in made) < newest_source():
         options = f"nocheck noautodbgsym parallel={len(os.sched_getaffinity(0))}"
         subprocess.run(["sh", TREE / "debian/build-deb.sh", directory], check=True, cwd=TREE, stdin=subprocess.DEVNULL,
-                       env={**os.environ, "DEB_BUILD_OPTIONS": options, "GATE_BUILD": os.environ["BUILD"]})
+                       env={**os.environ, "DEB_BUILD_OPTIONS": options, "GATE_BUILD": str(build)})
         return
     for path in made:
         shutil.copy(path, directory)
