@@ -14,8 +14,8 @@ namespace gate::ctl {
 
 [[nodiscard]] std::string publish_command(Context& context);
 // For what needs a keyring, whatever is in it, and the directories that the first publish makes: nobody can
-// log in, or hand over a key, before. Nothing is done where there is one. Before anything else is changed: it may
-// fail.
+// log in, or hand over a key, before. Nothing is done where there is one. Before anything else is changed: it
+// may fail.
 void publish_if_none(Context& context);
 // `--to FILE`: the same keyring into a file, for `keyring install` elsewhere. Logins here see nothing of it.
 [[nodiscard]] std::string publish_to(Context& context, const std::string& file);
