@@ -303,7 +303,8 @@ class Session:
             data = self.encrypted(data)
             came = b""
             if content is not None:
-                data.sendall(content)
+                with contextlib.suppress(OSError):      # a server that ends it in the middle says why in its answer
+                    data.sendall(content)
             else:
                 while block := data.recv(65536):
                     came += block
